@@ -1,0 +1,30 @@
+//! Counters, values and locks that the processes of one Linux host share, and that stay right
+//! when a process is killed.
+//!
+//! A [`Segment`] is a named piece of shared memory; in it lie objects that any process of the same
+//! user finds by name. A [`Value`] is a number or a structure with a lock of its own: what a holder
+//! changes becomes true in one store when it lets go, so a holder that is killed, or panics, leaves
+//! the last committed value and a free lock. Reading takes no lock.
+//!
+//! ```
+//! use shmcount::Segment;
+//!
+//! let segment = Segment::open_or_create("doc-visits")?;
+//! let visits = segment.value("main", 0i64)?;
+//! visits.fetch_add(1)?;
+//! assert_eq!(visits.load(), 1);
+//! segment.remove()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The house has floors, and imports go downward only: [`sys`] talks to the kernel, [`raw`] is what
+//! lies in shared memory, [`segment`] gives it a name, [`sync`] are the handles a user holds.
+
+pub mod raw;
+pub mod segment;
+pub mod sync;
+pub mod sys;
+
+pub use raw::shareable::Shareable;
+pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin};
+pub use sync::{AddError, Integer, Lock, LockError, LockGuard, Value, ValueGuard};

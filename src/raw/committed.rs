@@ -1,0 +1,352 @@
+//! A lock and a value that changes whole or not at all: what everything else is built on.
+//!
+//! The owner of the lock works on a copy of its own. What it made becomes visible, and becomes
+//! true, with one store:
+//!
+//! - a value of up to eight bytes is one word, and storing it is the commit;
+//! - a larger one has two places, and the low bit of `sequence` names the current one. The new
+//!   value is written to the other place; storing the sequence is the commit.
+//!
+//! Killed before that store, nothing happened; after it, all of it did. Nobody repairs data: the
+//! next owner only moves the sequence on, so that whoever waits for a change looks again.
+//!
+//! Readers take no lock. They read the current place and look at the sequence afterwards, so
+//! they try again only when a commit went past. `value`, the places and `sequence` are written by
+//! the owner only; `watched` by whoever waits for a change, and by who woke them.
+
+use std::marker::PhantomData;
+use std::mem::offset_of;
+
+use super::robust_lock::{Acquired, Protocol, Refused, RobustLock, Wakes};
+use super::shareable::{self, Shareable, words_of};
+use crate::sys::atomic::{Acquire, AtomicU64, Relaxed, Release, SeqCst, fence};
+use crate::sys::clock::Deadline;
+use crate::sys::futex::{self, Awake, Futex};
+use crate::sys::robust_list::Thread;
+
+/// The fixed part: lock, small value and sequence on one cache line. Zeroed bytes are a zero.
+#[repr(C, align(64))]
+#[derive(Debug, Default)]
+pub struct Line {
+    lock: RobustLock,
+    /// The value, if it fits.
+    value: AtomicU64,
+    /// How many commits there were, and twice as many recoveries. Its low half is a futex.
+    sequence: AtomicU64,
+    /// Zero, or one more than the highest sequence that somebody may be asleep at.
+    watched: AtomicU64,
+}
+
+/// A view of a committed `T`: its line, and the two places of a large one.
+#[derive(Debug)]
+pub struct Committed<'a, T> {
+    line: &'a Line,
+    places: &'a [AtomicU64],
+    protocol: Protocol,
+    value: PhantomData<T>,
+}
+
+impl<T> Clone for Committed<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Committed<'_, T> {}
+
+impl Line {
+    /// Returns the lock.
+    pub fn lock(&self) -> &RobustLock {
+        &self.lock
+    }
+}
+
+impl<'a, T: Shareable> Committed<'a, T> {
+    const IS_SMALL: bool = size_of::<T>() <= size_of::<u64>();
+
+    /// How many words follow the line.
+    pub const PLACES: usize = if Self::IS_SMALL {
+        0
+    } else {
+        2 * words_of::<T>()
+    };
+
+    /// Makes a view.
+    ///
+    /// # Panics
+    ///
+    /// When there are not [`PLACES`](Self::PLACES) words.
+    #[inline]
+    pub fn new(line: &'a Line, places: &'a [AtomicU64], protocol: Protocol) -> Self {
+        assert!(
+            places.len() == Self::PLACES,
+            "two places for a large value, none for a small one"
+        );
+        Self {
+            line,
+            places,
+            protocol,
+            value: PhantomData,
+        }
+    }
+
+    /// Returns the line.
+    pub fn line(self) -> &'a Line {
+        self.line
+    }
+
+    /// Writes the first value, before anybody else can see this.
+    pub fn initialize(self, value: &T) {
+        if Self::IS_SMALL {
+            self.line.value.store(shareable::to_word(value), Relaxed);
+        } else {
+            shareable::write_words(self.place(0), value);
+        }
+    }
+
+    /// Returns the last committed value. Takes no lock and waits for nobody.
+    #[inline]
+    pub fn load(self) -> T {
+        if Self::IS_SMALL {
+            // Acquire: pairs with the Release in `commit`.
+            return shareable::from_word(self.line.value.load(Acquire));
+        }
+        loop {
+            // Acquire: pairs with the Release in `commit`: the place is written.
+            let sequence = self.line.sequence.load(Acquire);
+            let value = shareable::read_words(self.place(sequence));
+            // Pairs with the fence in `commit`: if a word was of a later commit to this place,
+            // the sequence has moved.
+            fence(Acquire);
+            if self.line.sequence.load(Relaxed) == sequence {
+                return value;
+            }
+        }
+    }
+
+    /// Takes the lock and puts it on the robust list; returns a copy of the value to work on.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], with nothing held.
+    #[inline]
+    pub fn lock(self, me: Thread, deadline: Option<Deadline>) -> Result<(T, Acquired), Refused> {
+        let acquired = self.enter(me, deadline)?;
+        self.line.lock.hold(me);
+        Ok((self.load_as_owner(), acquired))
+    }
+
+    /// As [`lock`](Self::lock), if that needs no waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], with nothing held.
+    pub fn try_lock(self, me: Thread) -> Result<(T, Acquired), Refused> {
+        let acquired = self.line.lock.try_enter(me, self.protocol)?;
+        self.recover_after(acquired);
+        self.line.lock.hold(me);
+        Ok((self.load_as_owner(), acquired))
+    }
+
+    /// Commits a new value, if there is one, and releases the lock taken with `lock`.
+    #[inline]
+    pub fn unlock(self, me: Thread, value: Option<&T>) {
+        self.line.lock.unhold(me);
+        if let Some(value) = value {
+            self.commit(value);
+        }
+        self.leave(me);
+    }
+
+    /// Changes the value under the lock, in one go: for changes that take no lock themselves and
+    /// do not panic, so that the robust list is not needed. Returns what the change returned.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], with nothing changed. `change` returns no value to change nothing.
+    #[inline]
+    pub fn modify<R>(
+        self,
+        me: Thread,
+        deadline: Option<Deadline>,
+        change: impl FnOnce(T) -> (Option<T>, R),
+    ) -> Result<R, Refused> {
+        // The change needs no answer to the question whether the last owner died.
+        let _ = self.enter(me, deadline)?;
+        let (value, result) = change(self.load_as_owner());
+        if let Some(value) = value {
+            self.commit(&value);
+        }
+        self.leave(me);
+        Ok(result)
+    }
+
+    /// Sleeps until a committed value satisfies `wanted`, and returns it; or, at the deadline, the
+    /// last one that did not.
+    ///
+    /// Looks at every value that is there when it wakes; values that come and go in between are
+    /// not seen. The lock is not held while `wanted` runs.
+    ///
+    /// # Errors
+    ///
+    /// The last value, when the deadline passed.
+    pub fn wait_until(
+        self,
+        me: Thread,
+        mut wanted: impl FnMut(&T) -> bool,
+        deadline: Option<Deadline>,
+    ) -> Result<T, T> {
+        loop {
+            // The word before the value: a death that we do not see in the value, we see here.
+            let (death, word) = self.line.lock.death_watch();
+            if self.line.lock.is_orphaned() {
+                self.pass_on(me);
+                continue;
+            }
+            let sequence = self.announce_watcher();
+            let value = self.load();
+            if wanted(&value) {
+                return Ok(value);
+            }
+            if deadline.is_some_and(Deadline::has_passed) {
+                return Err(value);
+            }
+            let changed = (self.sequence_futex(), sequence as u32);
+            self.sleep(me, changed, (death, word), deadline);
+        }
+    }
+
+    #[inline]
+    fn enter(self, me: Thread, deadline: Option<Deadline>) -> Result<Acquired, Refused> {
+        let acquired = self.line.lock.enter(me, self.protocol, deadline)?;
+        self.recover_after(acquired);
+        Ok(acquired)
+    }
+
+    #[inline]
+    fn recover_after(self, acquired: Acquired) {
+        if acquired == Acquired::OwnerDied {
+            self.recover();
+        }
+    }
+
+    /// Takes over from an owner that died. It may have committed and told nobody.
+    #[cold]
+    fn recover(self) {
+        // By two: the low bit still names the same place. SeqCst: as in `commit`.
+        self.line.sequence.fetch_add(2, SeqCst);
+        futex::wake_all(self.sequence_futex());
+    }
+
+    /// The owner's own look at the value.
+    #[inline]
+    fn load_as_owner(self) -> T {
+        // Relaxed: the lock orders all commits before this.
+        if Self::IS_SMALL {
+            shareable::from_word(self.line.value.load(Relaxed))
+        } else {
+            shareable::read_words(self.place(self.line.sequence.load(Relaxed)))
+        }
+    }
+
+    #[inline]
+    fn commit(self, value: &T) {
+        // Relaxed: only the owner writes it.
+        let next = self.line.sequence.load(Relaxed) + 1;
+        if Self::IS_SMALL {
+            // The commit. Release: pairs with the Acquire in `load`.
+            self.line.value.store(shareable::to_word(value), Release);
+        } else {
+            // Pairs with the fence in `load`: who reads a word written below sees at least the
+            // sequence by which this place stopped being the current one.
+            fence(Release);
+            shareable::write_words(self.place(next), value);
+        }
+        // The commit of a large value. Release: pairs with the Acquire in `load`.
+        self.line.sequence.store(next, Release);
+    }
+
+    #[inline]
+    fn leave(self, me: Thread) {
+        self.line.lock.leave(me, self.protocol);
+        // After the release, so behind the same barrier as the look at the sleepers; and before
+        // the lock stops being pending, so that a death here still wakes somebody who comes here.
+        if self.line.watched.load(SeqCst) != 0 {
+            self.wake_watchers();
+        }
+        me.clear_pending();
+    }
+
+    #[cold]
+    fn wake_watchers(self) {
+        let watched = self.line.watched.load(SeqCst);
+        // Whoever announced the present sequence or a later one has missed nothing yet.
+        if watched != 0 && watched <= self.line.sequence.load(SeqCst) {
+            futex::wake_all(self.sequence_futex());
+            // A newer announcement stays. Nobody can fall asleep on an older one.
+            let _ = self
+                .line
+                .watched
+                .compare_exchange(watched, 0, SeqCst, Relaxed);
+        }
+    }
+
+    /// Says that somebody is about to sleep, and returns the sequence to sleep at.
+    fn announce_watcher(self) -> u64 {
+        loop {
+            let sequence = self.line.sequence.load(SeqCst);
+            self.line.watched.fetch_max(sequence + 1, SeqCst);
+            self.protocol.announce();
+            // Either a commit from here on sees the announcement, or we see the commit.
+            if self.line.sequence.load(SeqCst) == sequence {
+                return sequence;
+            }
+        }
+    }
+
+    fn sleep(
+        self,
+        me: Thread,
+        changed: (Futex<'_>, u32),
+        death: (Futex<'_>, u32),
+        deadline: Option<Deadline>,
+    ) {
+        let until = self.protocol.sleep_until(deadline);
+        if self.protocol.wakes == Wakes::Word || !self.protocol.sleeps_on_both {
+            futex::wait(changed.0, changed.1, until);
+            return;
+        }
+        // A wake-up on the word is the kernel's, for one of all who sleep there. Killed with it
+        // in hand, the kernel gives it to the next, because the lock is pending.
+        me.set_pending(self.line.lock.node());
+        if futex::wait_either([changed, death], until) == Awake::Woken(DEATH) {
+            self.pass_on(me);
+        }
+        me.clear_pending();
+    }
+
+    /// Sees to it that everyone hears of a death: taking the lock and leaving it does.
+    #[cold]
+    fn pass_on(self, me: Thread) {
+        // If it has an owner by now, that one's leaving does.
+        if let Ok(acquired) = self.line.lock.try_enter(me, self.protocol) {
+            self.recover_after(acquired);
+            self.leave(me);
+        }
+    }
+
+    fn sequence_futex(self) -> Futex<'a> {
+        Futex::low_half(&self.line.sequence)
+    }
+
+    fn place(self, sequence: u64) -> &'a [AtomicU64] {
+        let words = words_of::<T>();
+        let start = (sequence & 1) as usize * words;
+        &self.places[start..start + words]
+    }
+}
+
+/// The index of the lock word in a watcher's sleep.
+const DEATH: usize = 1;
+
+const _: () = assert!(size_of::<Line>() == 64 && offset_of!(Line, value) == 40);

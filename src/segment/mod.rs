@@ -1,0 +1,290 @@
+//! Floor 2: a named piece of shared memory.
+//!
+//! [`Segment`] is the whole: made under a private name and published whole, or opened and checked
+//! before a byte of it is trusted. Its [`directory`] says which objects lie where. Removing a
+//! segment takes its name away; who has it open goes on with it.
+
+pub mod directory;
+mod error;
+mod header;
+mod located;
+mod name;
+mod options;
+
+use std::mem::ManuallyDrop;
+use std::ops::Range;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::raw::committed::{Committed, Line};
+use crate::raw::robust_lock::Protocol;
+use crate::sys::atomic::AtomicU64;
+use crate::sys::process::{self, Identity};
+use crate::sys::shm::{self, Mapping};
+
+use directory::Directory;
+pub use directory::{Entry, Kind, Shape};
+pub use error::{Error, Foreign};
+pub use located::{Located, committed_words, initialize};
+pub use name::Name;
+pub use options::{Release, SegmentOptions, Spin};
+
+/// A segment that this process has mapped. Clones share the mapping; the last one unmaps it.
+#[derive(Clone)]
+pub struct Segment {
+    mapped: Arc<Mapped>,
+}
+
+impl Segment {
+    /// Makes a segment with room for [`SegmentOptions::DEFAULT_CAPACITY`] bytes of objects.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`], [`Error::NoSpace`], [`Error::InvalidName`], [`Error::System`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let segment = shmcount::Segment::create("doc-create")?;
+    /// let visits = segment.value("visits", 0i64)?;
+    /// assert_eq!(visits.fetch_add(2)?, 0);
+    /// assert_eq!(visits.load(), 2);
+    /// segment.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create(name: &str) -> Result<Self, Error> {
+        SegmentOptions::new().create(name)
+    }
+
+    /// Opens a segment that exists.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], or whatever makes it unfit: see [`Foreign`].
+    pub fn open(name: &str) -> Result<Self, Error> {
+        SegmentOptions::new().open(name)
+    }
+
+    /// Opens a segment, or makes it when there is none. Processes that do this at the same time
+    /// get the same one.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create) and [`open`](Self::open).
+    pub fn open_or_create(name: &str) -> Result<Self, Error> {
+        SegmentOptions::new().open_or_create(name)
+    }
+
+    /// Returns how segments can be made and opened otherwise.
+    pub fn options() -> SegmentOptions {
+        SegmentOptions::new()
+    }
+
+    /// Takes the segment's name away, and with the last process that has it open its memory.
+    /// Returns whether it still had the name: another segment of that name is left alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`].
+    pub fn remove(&self) -> Result<bool, Error> {
+        shm::unlink(&self.mapped.name.file(), self.mapped.mapping.inode())
+            .map_err(|source| Error::system("remove", &self.mapped.name, source))
+    }
+
+    /// Removes the segment of this name, fit to be opened or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; [`Error::Foreign`] when the name is that of a directory, a symbolic
+    /// link or the like, or the segment is another user's; [`Error::System`].
+    pub fn remove_named(name: &str) -> Result<(), Error> {
+        let name = Name::new(name)?;
+        let file = header::open_own_file(&name)?;
+        let inode = std::os::unix::fs::MetadataExt::ino(
+            &file
+                .metadata()
+                .map_err(|source| Error::system("look at", &name, source))?,
+        );
+        match shm::unlink(&name.file(), inode) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::NotFound { name }),
+            Err(source) => Err(Error::system("remove", &name, source)),
+        }
+    }
+
+    /// Returns the segment's name.
+    pub fn name(&self) -> &str {
+        self.mapped.name.as_str()
+    }
+
+    /// Returns how many bytes are mapped.
+    pub fn size(&self) -> usize {
+        self.mapped.mapping.len()
+    }
+
+    /// Returns the process that made the segment.
+    pub fn creator(&self) -> Identity {
+        self.mapped.header().creator()
+    }
+
+    /// Returns when the segment was made.
+    pub fn created(&self) -> SystemTime {
+        self.mapped.header().created()
+    }
+
+    /// Tells whether the segment was marked as of no use once its creator has ended.
+    pub fn is_temporary(&self) -> bool {
+        self.mapped.header().is_temporary()
+    }
+
+    /// Returns how locks are released here.
+    pub fn release(&self) -> Release {
+        self.mapped.header().release()
+    }
+
+    /// Returns the objects that are there at this moment, in the order they were made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Foreign`] when the directory makes no sense.
+    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
+        Directory::of(&self.mapped).entries()
+    }
+
+    /// Finds an object.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Foreign`] when the directory makes no sense.
+    pub fn find(&self, object: &str) -> Result<Option<Entry>, Error> {
+        Directory::of(&self.mapped).find(object)
+    }
+
+    fn of(mapped: Mapped) -> Self {
+        Self {
+            mapped: Arc::new(mapped),
+        }
+    }
+
+    /// Opens an object of the given shape, or makes it: `fill` writes its first state into zeroed
+    /// words, before any other process can see it.
+    pub(crate) fn locate(
+        &self,
+        object: &str,
+        shape: Shape,
+        fill: impl FnOnce(&[AtomicU64]),
+    ) -> Result<Located, Error> {
+        let entry = Directory::of(&self.mapped).find_or_insert(object, shape, fill)?;
+        Located::new(self, &entry)
+    }
+
+    /// Opens an object that is there, which must be of the given shape.
+    pub(crate) fn locate_existing(&self, object: &str, shape: Shape) -> Result<Located, Error> {
+        match self.find(object)? {
+            Some(entry) => {
+                entry.check(self.name(), shape)?;
+                Located::new(self, &entry)
+            }
+            None => Err(Error::NoSuchObject {
+                name: self.mapped.name.clone(),
+                object: object.to_owned(),
+            }),
+        }
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.mapped.protocol
+    }
+
+    fn words(&self, range: Range<usize>) -> Option<&[AtomicU64]> {
+        self.mapped.words(range)
+    }
+}
+
+impl std::fmt::Debug for Segment {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Segment")
+            .field("name", &self.name())
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A mapping with a header that was written or checked.
+struct Mapped {
+    name: Name,
+    mapping: ManuallyDrop<Mapping>,
+    protocol: Protocol,
+}
+
+/// Where the line of the directory is: after the header, on its own cache line.
+const DIRECTORY: usize = 256;
+/// Where the first directory entry is.
+const FIRST_ENTRY: usize = DIRECTORY + size_of::<Line>();
+
+impl Mapped {
+    fn new(name: Name, mapping: Mapping, protocol: Protocol) -> Self {
+        Self {
+            name,
+            mapping: ManuallyDrop::new(mapping),
+            protocol,
+        }
+    }
+
+    /// Returns the words of a range of bytes, if it is word-aligned and within the mapping.
+    fn words(&self, range: Range<usize>) -> Option<&[AtomicU64]> {
+        words_of(&self.mapping, range)
+    }
+
+    fn header(&self) -> header::Header {
+        header::Header::read(&self.mapping)
+    }
+
+    /// The directory's state: how many bytes of the segment are in use.
+    fn used(&self) -> Committed<'_, u64> {
+        used_of(&self.mapping, self.protocol)
+    }
+
+    /// Tells whether a thread of this process holds a lock here. Its robust list leads into the
+    /// mapping then, which must stay.
+    fn holds_own_lock(&self) -> bool {
+        let held_by_us = |line: &Line| line.lock().owner().is_some_and(process::is_own_thread);
+        let objects = Directory::of(self).lines().unwrap_or_default();
+        held_by_us(self.used().line()) || objects.into_iter().any(held_by_us)
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // A guard that was forgotten keeps its lock until its thread ends, and the memory with it.
+        if !self.holds_own_lock() {
+            // SAFETY: nothing uses the mapping any more, and it is dropped only here.
+            unsafe { ManuallyDrop::drop(&mut self.mapping) };
+        }
+    }
+}
+
+fn used_of(mapping: &Mapping, protocol: Protocol) -> Committed<'_, u64> {
+    let line = words_of(mapping, DIRECTORY..FIRST_ENTRY)
+        .and_then(located::line_of)
+        .expect("a segment is made and checked to be longer than this");
+    Committed::new(line, &[], protocol)
+}
+
+/// Returns the words of a range of bytes, if it is word-aligned and within the mapping.
+fn words_of(mapping: &Mapping, range: Range<usize>) -> Option<&[AtomicU64]> {
+    const WORD: usize = size_of::<AtomicU64>();
+    let aligned = range.start.is_multiple_of(WORD) && range.end.is_multiple_of(WORD);
+    if !aligned || range.start > range.end || range.end > mapping.len() {
+        return None;
+    }
+    // SAFETY: the offset is within the mapping.
+    let start: NonNull<u8> = unsafe { mapping.start().add(range.start) };
+    let words = NonNull::slice_from_raw_parts(start.cast::<AtomicU64>(), range.len() / WORD);
+    // SAFETY: all of it lies in the mapping, which lives as long as its borrow; the start is aligned
+    // because the mapping's is; every process reads and writes it by atomic operations only, and
+    // any bytes are valid atomics.
+    Some(unsafe { words.as_ref() })
+}

@@ -1,0 +1,88 @@
+//! Why an operation on an object did not happen. Nothing has changed then, and nothing is held.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::raw::robust_lock::Refused;
+use crate::sys::process;
+use crate::sys::robust_list::TooManyHeld;
+
+/// Why a lock was not got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// The calling thread holds it already. Waiting would be for ever.
+    #[error("this thread holds the lock already")]
+    HeldByCaller,
+    /// Another thread holds it.
+    #[error("the lock is held by {0}")]
+    WouldBlock(Holder),
+    /// Another thread held it all the time.
+    #[error("the lock was held by {holder} and not released within {timeout:?}")]
+    TimedOut {
+        /// Who held it at the end.
+        holder: Holder,
+        /// How long the caller waited.
+        timeout: Duration,
+    },
+    /// The calling thread holds as many locks as the kernel would free at its death.
+    #[error(transparent)]
+    TooManyHeld(#[from] TooManyHeld),
+}
+
+impl LockError {
+    pub(super) fn new(refused: Refused, timeout: Duration) -> Self {
+        match refused {
+            Refused::HeldByCaller => Self::HeldByCaller,
+            Refused::WouldBlock(tid) => Self::WouldBlock(Holder::of_thread(tid)),
+            Refused::TimedOut(tid) => Self::TimedOut {
+                holder: Holder::of_thread(tid),
+                timeout,
+            },
+        }
+    }
+}
+
+/// The thread that holds a lock, as it was when somebody looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The thread's id.
+    pub tid: u32,
+    /// Its process, unless it has ended since.
+    pub pid: Option<u32>,
+}
+
+impl Holder {
+    pub(super) fn of_thread(tid: u32) -> Self {
+        Self {
+            tid,
+            pid: process::of_thread(tid),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            Some(pid) => write!(formatter, "process {pid}"),
+            None => write!(formatter, "thread {}", self.tid),
+        }
+    }
+}
+
+/// Why a number was not added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddError {
+    /// The sum is no number of this type. The value is unchanged.
+    #[error("adding {by} to {value} overflows")]
+    Overflow {
+        /// The value, which stays.
+        value: i128,
+        /// What was to be added.
+        by: i128,
+    },
+    /// The lock was not got.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}

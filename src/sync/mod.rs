@@ -1,0 +1,11 @@
+//! Floor 3: the handles a user holds, one file an object.
+
+mod error;
+mod integer;
+mod lock;
+mod value;
+
+pub use error::{AddError, LockError};
+pub use integer::Integer;
+pub use lock::{Lock, LockGuard};
+pub use value::{Value, ValueGuard};

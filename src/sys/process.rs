@@ -1,0 +1,153 @@
+//! Who a process is, and whether it still lives.
+//!
+//! A pid alone is used again; a pid with its start time is not. Both are only meaningful
+//! within one PID namespace and one boot, so those have an identity here too.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+/// A process that is never mistaken for a later one with the same pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The process id, as seen from the own PID namespace.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot.
+    pub start: u64,
+}
+
+impl Identity {
+    /// Returns who the calling process is.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` is not mounted.
+    pub fn own() -> io::Result<Self> {
+        let pid = std::process::id();
+        Ok(Self {
+            pid,
+            start: start_time(pid)?,
+        })
+    }
+
+    /// Tells whether the process still runs. One that has ended and was not waited for does not.
+    pub fn is_alive(self) -> bool {
+        Stat::of(self.pid).is_ok_and(|stat| stat.start == self.start && !stat.has_ended())
+    }
+}
+
+/// Returns when a process started, in clock ticks since boot.
+///
+/// # Errors
+///
+/// When there is no such process, or `/proc` is not mounted.
+pub fn start_time(pid: u32) -> io::Result<u64> {
+    Stat::of(pid).map(|stat| stat.start)
+}
+
+/// Returns the process that a thread belongs to.
+pub fn of_thread(tid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    line.trim().parse().ok()
+}
+
+/// Tells whether a thread of the calling process has this id.
+pub fn is_own_thread(tid: u32) -> bool {
+    fs::exists(format!("/proc/self/task/{tid}")).unwrap_or(false)
+}
+
+/// Returns the inode number that names the own PID namespace.
+///
+/// # Errors
+///
+/// When `/proc` is not mounted.
+pub fn pid_namespace() -> io::Result<u64> {
+    fs::metadata("/proc/self/ns/pid").map(|namespace| namespace.ino())
+}
+
+/// Returns the random id of the running boot.
+///
+/// # Errors
+///
+/// When `/proc` is not mounted.
+pub fn boot_id() -> io::Result<u128> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
+    u128::from_str_radix(&digits, 16)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Has the kernel kill this process when `parent` ends, and ends at once if it already has.
+///
+/// # Errors
+///
+/// When the kernel refuses, which it has no reason to.
+pub fn die_with(parent: u32) -> io::Result<()> {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // The parent may have ended before the line above; then nobody will tell.
+    if Pid::parent().as_raw() as u32 != parent {
+        std::process::exit(0);
+    }
+    Ok(())
+}
+
+/// The two fields of `/proc/PID/stat` that matter here.
+struct Stat {
+    state: u8,
+    start: u64,
+}
+
+impl Stat {
+    fn of(pid: u32) -> io::Result<Self> {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        Self::parse(&text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        // The second field is the name in parentheses, which may hold any of them itself.
+        let (_, after_name) = text.rsplit_once(") ")?;
+        let mut fields = after_name.split(' ');
+        let state = *fields.next()?.as_bytes().first()?;
+        // state is field 3, starttime field 22 (proc_pid_stat(5)).
+        let start = fields.nth(22 - 3 - 1)?.parse().ok()?;
+        Some(Self { state, start })
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(self.state, b'Z' | b'X')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_does_not_shift_the_fields() {
+        let text = "7 (a) b) c) S 1 7 7 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 1\n";
+        let stat = Stat::parse(text).expect("well formed");
+        assert_eq!((stat.state, stat.start), (b'S', 4242));
+    }
+
+    #[test]
+    fn the_own_process_is_alive_and_one_of_another_start_is_not() {
+        let own = Identity::own().expect("/proc is mounted");
+        assert!(own.is_alive());
+        let reused = Identity {
+            start: own.start + 1,
+            ..own
+        };
+        assert!(!reused.is_alive());
+    }
+
+    #[test]
+    fn the_own_thread_belongs_to_the_own_process() {
+        let tid = nix::unistd::gettid().as_raw() as u32;
+        assert_eq!(of_thread(tid), Some(std::process::id()));
+        assert!(is_own_thread(tid));
+    }
+}

@@ -1,0 +1,244 @@
+//! POSIX shared memory: a file in `/dev/shm`, mapped by the `shared_memory` crate.
+//!
+//! What the crate leaves open is closed here. It ignores the size of what it opens, so that is
+//! checked before. It reserves nothing, so the pages are allocated at once and a full `/dev/shm`
+//! is an error instead of a SIGBUS. Its owner unlinks on drop even in a forked child, so it never
+//! owns. It takes descriptor 0 for none, so the standard descriptors are filled meanwhile.
+//!
+//! An object is built under a private name and published with `link(2)`: under its own name it
+//! is there whole or not at all. A builder that is killed leaves only the private name, which
+//! tells who made it; [`reap_unfinished`] removes it.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use nix::fcntl::{Flock, FlockArg};
+use shared_memory::{Shmem, ShmemConf, ShmemError};
+
+use super::process::{self, Identity};
+
+/// Where glibc's `shm_open` puts its objects.
+const DIRECTORY: &str = "/dev/shm";
+/// What private names begin with. Followed by PID namespace, pid, start time and a number.
+const UNFINISHED: &str = "shmcount~";
+
+/// A shared-memory object that is mapped for reading and writing.
+///
+/// Dropping it unmaps the memory; the object stays.
+pub struct Mapping {
+    shmem: Shmem,
+    inode: u64,
+}
+
+// SAFETY: the mapping is process-wide; `Shmem` is not Send only because it holds a pointer.
+unsafe impl Send for Mapping {}
+// SAFETY: through `&Mapping` nothing but its address, length and inode number can be read.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Makes an object of `size` bytes, has it filled, and gives it its name.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` when the name is taken, `StorageFull` when `/dev/shm` has no room, and
+    /// whatever the system or `fill` answers. Nothing is left behind.
+    pub fn publish<E: From<io::Error>>(
+        name: &str,
+        size: usize,
+        fill: impl FnOnce(&Self) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let public = path_of(name);
+        if fs::exists(&public)? {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+        }
+        reap_unfinished()?;
+        let private = PrivateName::new()?;
+        let mapping = Self::create(&private.name, size)?;
+        fill(&mapping)?;
+        fs::hard_link(path_of(&private.name), &public)?;
+        Ok(mapping)
+    }
+
+    /// Maps the object of this name, which must be `file`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system answers; `NotFound` when the name is another object's by now.
+    pub fn open(name: &str, file: &File) -> io::Result<Self> {
+        let shmem = with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).open())?;
+        let inode = file.metadata()?.ino();
+        let named = fs::symlink_metadata(path_of(name))?;
+        if named.ino() != inode || shmem.len() as u64 != file.metadata()?.len() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(Self { shmem, inode })
+    }
+
+    /// Returns where the memory begins: page-aligned, and valid for [`len`](Self::len) bytes for
+    /// as long as this lives.
+    pub fn start(&self) -> NonNull<u8> {
+        NonNull::new(self.shmem.as_ptr()).expect("a mapping does not begin at address zero")
+    }
+
+    /// Returns how many bytes are mapped.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "nothing of no bytes can be mapped"
+    )]
+    pub fn len(&self) -> usize {
+        self.shmem.len()
+    }
+
+    /// Returns the object's inode number, which no other object has while this lives.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    fn create(name: &str, size: usize) -> io::Result<Self> {
+        let mut shmem =
+            with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).size(size).create())?;
+        shmem.set_owner(false);
+        let file = open_file(&path_of(name))?;
+        nix::fcntl::posix_fallocate(&file, 0, size as libc::off_t)?;
+        let inode = file.metadata()?.ino();
+        Ok(Self { shmem, inode })
+    }
+}
+
+/// Opens the file behind a name without following or waiting for anything.
+///
+/// # Errors
+///
+/// Whatever the system answers; ELOOP for a symbolic link.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+}
+
+/// Returns the path of the object of this name.
+pub fn path_of(name: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(name)
+}
+
+/// Removes the name if it is still that of the object with this inode number; tells whether it
+/// was.
+///
+/// Removers of one object exclude each other by a lock on its file, and a successor can only be
+/// published when the name is gone, so what is unlinked is what was looked at.
+///
+/// # Errors
+///
+/// Whatever the system answers.
+pub fn unlink(name: &str, inode: u64) -> io::Result<bool> {
+    let path = path_of(name);
+    let file = match open_file(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    let file = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno)?;
+    let named = match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        named => named?,
+    };
+    if file.metadata()?.ino() != inode || named.ino() != inode {
+        return Ok(false);
+    }
+    fs::remove_file(&path)?;
+    Ok(true)
+}
+
+/// Returns the names of all objects, in no order.
+///
+/// # Errors
+///
+/// When `/dev/shm` cannot be read.
+pub fn names() -> io::Result<impl Iterator<Item = String>> {
+    Ok(fs::read_dir(DIRECTORY)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()))
+}
+
+/// Removes what builders left that were killed before they published.
+///
+/// # Errors
+///
+/// When `/dev/shm` cannot be read.
+pub fn reap_unfinished() -> io::Result<()> {
+    let namespace = process::pid_namespace()?;
+    for name in names()? {
+        if builder_of(&name, namespace).is_some_and(|builder| !builder.is_alive()) {
+            // Somebody else may have been faster, or may have to: it is another user's.
+            let _ = fs::remove_file(path_of(&name));
+        }
+    }
+    Ok(())
+}
+
+/// Reads who is building under a private name, if this PID namespace can know.
+fn builder_of(name: &str, namespace: u64) -> Option<Identity> {
+    let mut fields = name.strip_prefix(UNFINISHED)?.split('.');
+    let made_in: u64 = fields.next()?.parse().ok()?;
+    let pid = fields.next()?.parse().ok()?;
+    let start = fields.next()?.parse().ok()?;
+    (made_in == namespace).then_some(Identity { pid, start })
+}
+
+/// A name under which an object is built, removed on drop.
+struct PrivateName {
+    name: String,
+}
+
+impl PrivateName {
+    fn new() -> io::Result<Self> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let builder = Identity::own()?;
+        let namespace = process::pid_namespace()?;
+        // Relaxed: only that no two are the same matters.
+        let number = MADE.fetch_add(1, Relaxed);
+        let name = format!(
+            "{UNFINISHED}{namespace}.{}.{}.{number}",
+            builder.pid, builder.start
+        );
+        Ok(Self { name })
+    }
+}
+
+impl Drop for PrivateName {
+    fn drop(&mut self) {
+        // It may not have come to be; and nothing could be done about a failure.
+        let _ = fs::remove_file(path_of(&self.name));
+    }
+}
+
+fn os_id(name: &str) -> String {
+    format!("/{name}")
+}
+
+/// Calls `map` while descriptors 0, 1 and 2 are in use, so that it gets none of them.
+fn with_standard_descriptors(map: impl FnOnce() -> Result<Shmem, ShmemError>) -> io::Result<Shmem> {
+    let mut fill = Vec::new();
+    loop {
+        let null = File::open("/dev/null")?;
+        if null.as_raw_fd() > libc::STDERR_FILENO {
+            break;
+        }
+        fill.push(null);
+    }
+    map().map_err(system_error)
+}
+
+fn system_error(error: ShmemError) -> io::Error {
+    match error {
+        ShmemError::MappingIdExists => io::ErrorKind::AlreadyExists.into(),
+        ShmemError::MapCreateFailed(errno)
+        | ShmemError::MapOpenFailed(errno)
+        | ShmemError::UnknownOsError(errno) => io::Error::from_raw_os_error(errno as i32),
+        other => io::Error::other(other),
+    }
+}
