@@ -18,9 +18,18 @@
 //! ```
 //!
 //! The house has floors, and imports go downward only: [`sys`] talks to the kernel, [`raw`] is what
-//! lies in shared memory, [`segment`] gives it a name, [`sync`] are the handles a user holds.
+//! lies in shared memory, [`segment`] gives it a name, [`sync`] are the handles a user holds. With the
+//! feature `run` come `contender`, ways of adding to one number side by side, and `run`, the harness
+//! of `shmcount run`.
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+#[cfg(feature = "run")]
+pub mod contender;
 pub mod raw;
+#[cfg(feature = "run")]
+pub mod run;
 pub mod segment;
 pub mod sync;
 pub mod sys;

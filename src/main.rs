@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! The `shmcount` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shmcount::cli::main()
+}

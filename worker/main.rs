@@ -1,2 +1,7 @@
-//! A worker.
-fn main() {}
+//! The `shmcount-worker` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shmcount::cli::worker_main()
+}

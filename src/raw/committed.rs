@@ -59,6 +59,11 @@ impl Line {
     pub fn lock(&self) -> &RobustLock {
         &self.lock
     }
+
+    /// Returns the word of a small value. Whoever writes it without the lock breaks its promises.
+    pub fn value(&self) -> &AtomicU64 {
+        &self.value
+    }
 }
 
 impl<'a, T: Shareable> Committed<'a, T> {

@@ -13,6 +13,7 @@ mod options;
 
 use std::mem::ManuallyDrop;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -116,6 +117,11 @@ impl Segment {
     /// Returns the segment's name.
     pub fn name(&self) -> &str {
         self.mapped.name.as_str()
+    }
+
+    /// Returns the segment's file.
+    pub fn path(&self) -> PathBuf {
+        shm::path_of(&self.mapped.name.file())
     }
 
     /// Returns how many bytes are mapped.

@@ -16,6 +16,7 @@ use crate::raw::committed::Committed;
 use crate::raw::robust_lock::Acquired;
 use crate::raw::shareable::Shareable;
 use crate::segment::{self, Error, Kind, Located, Segment, Shape};
+use crate::sys::atomic::AtomicU64;
 use crate::sys::clock::Deadline;
 use crate::sys::robust_list::Thread;
 
@@ -171,6 +172,11 @@ impl<T: Shareable> Value<T> {
     /// Returns the segment that the value lies in.
     pub fn segment(&self) -> &Segment {
         self.located.segment()
+    }
+
+    /// Returns the word of a small value itself, for comparisons that bring another lock, or none.
+    pub(crate) fn unprotected(&self) -> &AtomicU64 {
+        self.committed().line().value()
     }
 
     pub(super) fn open_or_create(

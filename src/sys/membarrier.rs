@@ -4,13 +4,11 @@
 //! every processor that runs a registered process drain its store buffer (`membarrier(2)`,
 //! `MEMBARRIER_CMD_GLOBAL_EXPEDITED`). Registration is inherited by fork and cleared by exec.
 
-use std::sync::OnceLock;
-
-/// Registers this process once, so that barriers of others reach it; tells whether the kernel
-/// agreed.
+/// Registers this process, so that barriers of others reach it; tells whether the kernel agreed.
+///
+/// Registering again is a quick system call that changes nothing.
 pub fn register() -> bool {
-    static REGISTERED: OnceLock<bool> = OnceLock::new();
-    *REGISTERED.get_or_init(|| call(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED))
+    call(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED)
 }
 
 /// Makes every registered process pass a full memory barrier before this returns.

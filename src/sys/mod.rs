@@ -5,6 +5,7 @@
 
 pub mod atomic;
 pub mod backoff;
+pub mod bell;
 pub mod clock;
 pub mod futex;
 pub mod membarrier;

@@ -6,9 +6,12 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::panic::AssertUnwindSafe;
+use std::process::Command;
 
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
+use nix::unistd::{ForkResult, Pid};
 
 /// A process that is never mistaken for a later one with the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,9 +93,41 @@ pub fn die_with(parent: u32) -> io::Result<()> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
     // The parent may have ended before the line above; then nobody will tell.
     if Pid::parent().as_raw() as u32 != parent {
-        std::process::exit(0);
+        // SAFETY: _exit runs nothing of the program, so it may be called between fork and exec.
+        unsafe { libc::_exit(0) };
     }
     Ok(())
+}
+
+/// Has the kernel kill the program that `command` starts when the calling thread ends, and puts it
+/// and what it starts in a process group of their own.
+pub fn tie_to_parent(command: &mut Command) {
+    let parent = std::process::id();
+    command.process_group(0);
+    // SAFETY: between fork and exec this calls prctl and getppid, or _exit, and allocates nothing.
+    unsafe { command.pre_exec(move || die_with(parent)) };
+}
+
+/// Forks, has the child do `work`, and returns the child's pid to the parent. The child ends with
+/// what `work` returns, or with 101 when it panics; it never returns from here.
+///
+/// The child has one thread. What other threads of the parent were doing stays half done in it, so
+/// `work` must not wait for locks that they held.
+///
+/// # Errors
+///
+/// When the system has no room for another process.
+pub fn fork(work: impl FnOnce() -> i32) -> io::Result<u32> {
+    // SAFETY: the child runs only `work`, whose caller knows that it is alone, and glibc keeps its
+    // own locks (malloc, stdio) usable across fork.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => Ok(child.as_raw() as u32),
+        ForkResult::Child => {
+            let status = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(101);
+            // SAFETY: _exit runs nothing of the program; the parent's destructors are the parent's.
+            unsafe { libc::_exit(status) }
+        }
+    }
 }
 
 /// The two fields of `/proc/PID/stat` that matter here.

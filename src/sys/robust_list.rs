@@ -14,8 +14,7 @@
 use std::cell::Cell;
 use std::mem::offset_of;
 use std::ptr::NonNull;
-use std::sync::Once;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use super::atomic::{AtomicU32, SeqCst, compiler_fence};
 
@@ -155,11 +154,13 @@ impl Thread {
 
     #[cold]
     fn find() -> Self {
-        static AT_FORK: Once = Once::new();
-        AT_FORK.call_once(|| {
+        // Not a Once: a child forked while another thread was inside would wait for ever. Two
+        // handlers do no harm.
+        static AT_FORK: AtomicBool = AtomicBool::new(false);
+        if !AT_FORK.swap(true, Relaxed) {
             // SAFETY: the handler is a plain function that lives as long as the program.
             unsafe { libc::pthread_atfork(None, None, Some(forget_thread)) };
-        });
+        }
         let thread = Self {
             tid: nix::unistd::gettid().as_raw() as u32,
             head: own_head(),

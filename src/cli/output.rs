@@ -1,0 +1,33 @@
+//! Where the program writes.
+//!
+//! A reader that has gone is no failure: whoever piped into `head` has seen enough. Any other
+//! failure to write a result is one.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use super::exit_code::{Failure, REFUSED};
+
+/// Writes a result, which brings its own line ends, to standard output.
+pub(super) fn text(text: impl Display) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    match write!(output, "{text}").and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Error {
+            code: REFUSED,
+            error: format!("cannot write to standard output: {error}").into(),
+            help: None,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a result in one line.
+pub(super) fn line(line: impl Display) -> Result<(), Failure> {
+    text(format_args!("{line}\n"))
+}
+
+/// Writes what is no result to standard error.
+pub(super) fn complain(text: impl Display) {
+    // Nobody is left to be told of a failure here.
+    let _ = write!(io::stderr(), "{text}");
+}

@@ -1,0 +1,103 @@
+//! A number that is added to under somebody else's lock.
+//!
+//! The number lies where [`Value`] keeps it, and is read and written plainly. A seat says what its
+//! thread is doing, because these locks cannot be asked who holds them. A killed process leaves the
+//! number with its last add or without, and the lock as its own file says.
+
+use std::path::PathBuf;
+use std::ptr::NonNull;
+
+use super::seats::Phase;
+use super::{Acquired, Contender, Error, ForeignLock, Observer, Place, Seat, Step};
+use crate::segment::{Kind, Located, Shape};
+use crate::sync::Value;
+use crate::sys::atomic::{AtomicU64, Relaxed};
+
+/// A number and a foreign lock.
+pub struct Foreign<L> {
+    lock: L,
+    value: Value<i64>,
+    /// Keeps the lock's bytes mapped.
+    place: Located,
+}
+
+/// The lock's bytes begin on the second cache line; the first counts the owners found dead.
+const HEAD: usize = 8;
+
+impl<L: ForeignLock> Foreign<L> {
+    /// Opens the lock of this kind in the number's segment, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Segment`]; [`Error::System`] when the system refuses such a lock.
+    pub fn open_or_create(value: Value<i64>) -> Result<Self, Error> {
+        let file = value.segment().path();
+        let object = format!("lock.{}", L::NAME);
+        let words = HEAD + L::BYTES.div_ceil(64) * 8;
+        let shape = Shape::of::<u64>(Kind::Words, L::BYTES as u64, words);
+        let mut made = Ok(());
+        let place = value.segment().locate(&object, shape, |words| {
+            // SAFETY: fresh zeroed words of an object that nobody else can open yet, BYTES long.
+            made = unsafe { L::create(&place_in(words, &file)) };
+        })?;
+        made.map_err(|source| Error::system(L::NAME, "make", source))?;
+        // SAFETY: the object was published after its lock was made; `place` keeps it mapped.
+        let lock = unsafe { L::attach(&place_in(place.words(), &file)) };
+        let lock = lock.map_err(|source| Error::system(L::NAME, "open", source))?;
+        Ok(Self { lock, value, place })
+    }
+
+    fn deaths(&self) -> &AtomicU64 {
+        &self.place.words()[0]
+    }
+
+    fn add_inside(&self, by: i64, observer: Option<&mut Observer>) -> Result<(), Error> {
+        let total = self.value.unprotected();
+        // Relaxed, here and below: the lock orders what its holders do.
+        let read = total.load(Relaxed) as i64;
+        let sum = super::sum(read, by)?;
+        match observer {
+            None => total.store(sum as u64, Relaxed),
+            Some(observe) => {
+                observe(Step::Read(read));
+                total.store(sum as u64, Relaxed);
+                observe(Step::Wrote(sum));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<L: ForeignLock> Contender for Foreign<L> {
+    fn add(&self, seat: Seat<'_>, by: i64, observer: Option<&mut Observer>) -> Result<(), Error> {
+        seat.set_phase(Phase::Waiting);
+        let acquired = self.lock.lock();
+        let acquired = acquired.map_err(|source| Error::system(L::NAME, "take", source))?;
+        seat.set_phase(Phase::Holding);
+        if acquired == Acquired::OwnerDied {
+            self.deaths().fetch_add(1, Relaxed);
+        }
+        let added = self.add_inside(by, observer);
+        let released = self.lock.unlock();
+        seat.set_phase(Phase::Away);
+        released.map_err(|source| Error::system(L::NAME, "release", source))?;
+        added?;
+        seat.set_tally(seat.tally() + 1);
+        Ok(())
+    }
+
+    fn total(&self) -> i64 {
+        self.value.load()
+    }
+
+    fn recoveries(&self) -> u32 {
+        self.deaths().load(Relaxed) as u32
+    }
+}
+
+fn place_in<'a>(words: &[AtomicU64], file: &'a PathBuf) -> Place<'a> {
+    Place {
+        bytes: NonNull::from(&words[HEAD..]).cast(),
+        file,
+    }
+}

@@ -1,0 +1,75 @@
+//! No lock at all: `atomic`, which needs none, and `none`, which is wrong without.
+//!
+//! `atomic` is one `lock xadd`. `none` reads the total and writes it back, as `total += by` does in
+//! every language: two that read the same total lose one add. A killed process leaves the total
+//! with its last add or without.
+
+use super::{Contender, Error, Observer, Seat, Step};
+use crate::sync::Value;
+use crate::sys::atomic::Relaxed;
+
+/// A fetch-and-add.
+#[derive(Debug)]
+pub struct Atomic {
+    value: Value<i64>,
+}
+
+/// A read and a write, and nothing between processes.
+#[derive(Debug)]
+pub struct Unlocked {
+    value: Value<i64>,
+}
+
+impl Atomic {
+    /// Takes the number.
+    pub fn new(value: Value<i64>) -> Self {
+        Self { value }
+    }
+}
+
+impl Unlocked {
+    /// Takes the number.
+    pub fn new(value: Value<i64>) -> Self {
+        Self { value }
+    }
+}
+
+impl Contender for Atomic {
+    fn add(&self, seat: Seat<'_>, by: i64, observer: Option<&mut Observer>) -> Result<(), Error> {
+        // Relaxed: a count publishes nothing. It wraps, as the instruction does.
+        let before = self.value.unprotected().fetch_add(by as u64, Relaxed) as i64;
+        if let Some(observe) = observer {
+            observe(Step::Read(before));
+            observe(Step::Wrote(before.wrapping_add(by)));
+        }
+        seat.set_tally(seat.tally() + 1);
+        Ok(())
+    }
+
+    fn total(&self) -> i64 {
+        self.value.load()
+    }
+}
+
+impl Contender for Unlocked {
+    fn add(&self, seat: Seat<'_>, by: i64, observer: Option<&mut Observer>) -> Result<(), Error> {
+        let total = self.value.unprotected();
+        // Relaxed: nothing here is ordered, which is the point.
+        let read = total.load(Relaxed) as i64;
+        let sum = super::sum(read, by)?;
+        match observer {
+            None => total.store(sum as u64, Relaxed),
+            Some(observe) => {
+                observe(Step::Read(read));
+                total.store(sum as u64, Relaxed);
+                observe(Step::Wrote(sum));
+            }
+        }
+        seat.set_tally(seat.tally() + 1);
+        Ok(())
+    }
+
+    fn total(&self) -> i64 {
+        self.value.load()
+    }
+}

@@ -1,0 +1,212 @@
+//! What a worker does: connect, take its job, wait before the gate, add, and say how it went.
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::gate::Gate;
+use super::handshake::Line;
+use super::plan::Work;
+use crate::contender::{Contender, LockKind, Seat, Seats, Step};
+use crate::segment::Segment;
+use crate::sys::bell::Ringer;
+use crate::sys::process;
+
+/// What a worker needs to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Job {
+    pub segment: String,
+    pub worker: usize,
+    pub procs: u64,
+    pub threads: u64,
+    pub adds: u64,
+    pub by: i64,
+    pub delay: Duration,
+    pub hold: Duration,
+    pub lock: LockKind,
+    pub trace: Option<Trace>,
+}
+
+/// Where reads and writes are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Trace {
+    Stdout,
+    Stderr,
+}
+
+/// A worker thread's turn to add: what a closure gets.
+pub struct Turn<'a> {
+    job: &'a Job,
+    contender: &'a dyn Contender,
+    seat: Seat<'a>,
+    ringer: &'a Ringer,
+    segment: &'a Segment,
+    done: u64,
+}
+
+/// Works as a coordinator tells: the whole life of a spawned worker. Its arguments are those that
+/// the coordinator gave to the program; its standard input is the coordinator's bell.
+///
+/// # Errors
+///
+/// When there is no coordinator to be reached.
+pub fn work_as_told(coordinator: u32, worker: u32, address: String) -> io::Result<()> {
+    process::die_with(coordinator)?;
+    work(
+        worker,
+        address,
+        &Ringer::from_stdin()?,
+        &Work::BuiltIn(None),
+    )
+}
+
+/// Works as a coordinator tells, over `address`.
+pub(super) fn work(worker: u32, address: String, ringer: &Ringer, work: &Work) -> io::Result<()> {
+    let line = Line::connect(address)?;
+    ringer.ring(worker);
+    let job = line.receive_job()?;
+    line.tell(carry_out(&job, ringer, work));
+    ringer.ring(worker);
+    Ok(())
+}
+
+fn carry_out(job: &Job, ringer: &Ringer, work: &Work) -> Result<(), String> {
+    let segment = Segment::open(&job.segment).map_err(|error| error.to_string())?;
+    let open_seats = || Seats::open(&segment, (job.procs * job.threads) as usize);
+    let seats = open_seats().map_err(|error| error.to_string())?;
+    let gate = Gate::new(&segment).map_err(|error| error.to_string())?;
+    let contender = open_seats()
+        .map_err(crate::contender::Error::Segment)
+        .and_then(|seats| job.lock.open_for_run(&segment, seats))
+        .map_err(|error| error.to_string())?;
+    let one_thread = |thread: u64| {
+        let seat = seats.seat(job.worker * job.threads as usize + thread as usize);
+        gate.arrive().map_err(|error| error.to_string())?;
+        ringer.ring(job.worker as u32);
+        gate.pass();
+        let mut turn = Turn {
+            job,
+            contender: &*contender,
+            seat,
+            ringer,
+            segment: &segment,
+            done: contender.tally(seat),
+        };
+        match work {
+            Work::Closure(closure) => closure(&mut turn),
+            _ => turn.add_all(),
+        }
+    };
+    match job.threads {
+        1 => one_thread(0),
+        threads => thread::scope(|scope| {
+            let spawn = |thread| {
+                thread::Builder::new()
+                    .spawn_scoped(scope, move || one_thread(thread))
+                    .map_err(|error| format!("cannot start thread {thread}: {error}"))
+            };
+            let running: Result<Vec<_>, _> = (0..threads).map(spawn).collect();
+            let mut outcomes = running?.into_iter().map(|thread| match thread.join() {
+                Ok(outcome) => outcome,
+                Err(_) => Err("a thread panicked".to_owned()),
+            });
+            outcomes.find(Result::is_err).unwrap_or(Ok(()))
+        }),
+    }
+}
+
+impl Turn<'_> {
+    /// Returns which worker this is, from 0.
+    pub fn worker(&self) -> usize {
+        self.job.worker
+    }
+
+    /// Returns how many workers there are.
+    pub fn procs(&self) -> u64 {
+        self.job.procs
+    }
+
+    /// Returns how many adds are left to do.
+    pub fn remaining(&self) -> u64 {
+        self.job.adds.saturating_sub(self.done)
+    }
+
+    /// Returns the segment of the run.
+    pub fn segment(&self) -> &Segment {
+        self.segment
+    }
+
+    /// Does one of the adds.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why it was not added.
+    #[inline]
+    pub fn add(&mut self) -> Result<(), String> {
+        self.keep_course();
+        if !self.job.delay.is_zero() {
+            thread::sleep(self.job.delay);
+        }
+        if self.job.hold.is_zero() && self.job.trace.is_none() {
+            self.contender.add(self.seat, self.job.by, None)
+        } else {
+            self.add_slowly()
+        }
+        .map_err(|error| error.to_string())?;
+        self.done += 1;
+        Ok(())
+    }
+
+    /// Does all the adds that are left.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn add_all(&mut self) -> Result<(), String> {
+        while self.remaining() > 0 {
+            self.add()?;
+        }
+        Ok(())
+    }
+
+    fn add_slowly(&self) -> Result<(), crate::contender::Error> {
+        let mut observer = |step: Step| {
+            if let Some(trace) = self.job.trace {
+                print(trace, self.job.worker, step);
+            }
+            if let Step::Read(_) = step {
+                thread::sleep(self.job.hold);
+            }
+        };
+        self.contender
+            .add(self.seat, self.job.by, Some(&mut observer))
+    }
+
+    /// Tells the coordinator that the place of a kill is reached; at the limit, waits for it.
+    #[inline]
+    fn keep_course(&self) {
+        if self.done == self.seat.mark() {
+            self.ringer.ring(self.job.worker as u32);
+        }
+        if self.done >= self.seat.limit() {
+            loop {
+                thread::park();
+            }
+        }
+    }
+}
+
+/// Prints a step, as one write, so that lines stay whole and in order.
+fn print(trace: Trace, worker: usize, step: Step) {
+    let line = match step {
+        Step::Read(value) => format!("worker {worker} read {value}\n"),
+        Step::Wrote(value) => format!("worker {worker} wrote {value}\n"),
+    };
+    // A reader that has gone does not stop the count.
+    let _ = match trace {
+        Trace::Stdout => io::stdout().write_all(line.as_bytes()),
+        Trace::Stderr => io::stderr().write_all(line.as_bytes()),
+    };
+}
