@@ -243,10 +243,12 @@ impl<T: Integer> Value<T> {
     /// [`AddError::Overflow`], with the value unchanged; [`LockError::HeldByCaller`].
     #[inline]
     pub fn fetch_add(&self, by: T) -> Result<T, AddError> {
-        self.modify(|value| match value.checked_add(by) {
-            Some(sum) => (Some(sum), Ok(value)),
-            None => (None, Err(overflow(value, by))),
-        })?
+        let before = self.modify(|value| (value.checked_add(by), value))?;
+        // Asked again rather than carried along: an error made under the lock costs every add.
+        match before.checked_add(by) {
+            Some(_) => Ok(before),
+            None => Err(overflow(before, by)),
+        }
     }
 }
 
