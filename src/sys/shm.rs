@@ -53,8 +53,10 @@ impl Mapping {
         fill: impl FnOnce(&Self) -> Result<(), E>,
     ) -> Result<Self, E> {
         let public = path_of(name);
-        if fs::exists(&public)? {
-            return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+        match fs::symlink_metadata(&public) {
+            Ok(_) => return Err(io::Error::from(io::ErrorKind::AlreadyExists).into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
         }
         reap_unfinished()?;
         let private = PrivateName::new()?;
