@@ -34,8 +34,18 @@ impl Identity {
     }
 
     /// Tells whether the process still runs. One that has ended and was not waited for does not.
+    ///
+    /// When that cannot be found out, for want of a descriptor say, it does: what belongs to the
+    /// dead is taken away from them.
     pub fn is_alive(self) -> bool {
-        Stat::of(self.pid).is_ok_and(|stat| stat.start == self.start && !stat.has_ended())
+        match Stat::of(self.pid) {
+            Ok(stat) => stat.start == self.start && !stat.has_ended(),
+            // NotFound when it was gone before the look, ESRCH when it went during it.
+            Err(error) => {
+                error.kind() != io::ErrorKind::NotFound
+                    && error.raw_os_error() != Some(libc::ESRCH)
+            }
+        }
     }
 }
 
@@ -95,9 +105,10 @@ pub fn die_with(parent: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// The two fields of `/proc/PID/stat` that matter here.
+/// The fields of `/proc/PID/stat` that matter here.
 struct Stat {
     state: u8,
+    threads: u32,
     start: u64,
 }
 
@@ -112,13 +123,20 @@ impl Stat {
         let (_, after_name) = text.rsplit_once(") ")?;
         let mut fields = after_name.split(' ');
         let state = *fields.next()?.as_bytes().first()?;
-        // state is field 3, starttime field 22 (proc_pid_stat(5)).
-        let start = fields.nth(22 - 3 - 1)?.parse().ok()?;
-        Some(Self { state, start })
+        // state is field 3, num_threads 20 and starttime 22 (proc_pid_stat(5)).
+        let threads = fields.nth(20 - 3 - 1)?.parse().ok()?;
+        let start = fields.nth(22 - 20 - 1)?.parse().ok()?;
+        Some(Self {
+            state,
+            threads,
+            start,
+        })
     }
 
     fn has_ended(&self) -> bool {
-        matches!(self.state, b'Z' | b'X')
+        // The state is the first thread's. It may end before the others do; of a process that
+        // has ended it is the only one left.
+        matches!(self.state, b'Z' | b'X') && self.threads <= 1
     }
 }
 
@@ -130,7 +148,7 @@ mod tests {
     fn a_name_with_parentheses_does_not_shift_the_fields() {
         let text = "7 (a) b) c) S 1 7 7 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 1\n";
         let stat = Stat::parse(text).expect("well formed");
-        assert_eq!((stat.state, stat.start), (b'S', 4242));
+        assert_eq!((stat.state, stat.threads, stat.start), (b'S', 1, 4242));
     }
 
     #[test]
