@@ -247,19 +247,22 @@ impl Mapped {
         used_of(&self.mapping, self.protocol)
     }
 
-    /// Tells whether a thread of this process holds a lock here. Its robust list leads into the
+    /// Tells whether a thread of this process may hold a lock here. Its robust list leads into the
     /// mapping then, which must stay.
-    fn holds_own_lock(&self) -> bool {
+    fn may_hold_own_lock(&self) -> bool {
         let held_by_us = |line: &Line| line.lock().owner().is_some_and(process::is_own_thread);
-        let objects = Directory::of(self).lines().unwrap_or_default();
-        held_by_us(self.used().line()) || objects.into_iter().any(held_by_us)
+        match Directory::of(self).lines() {
+            Ok(objects) => held_by_us(self.used().line()) || objects.into_iter().any(held_by_us),
+            // A damaged directory does not say where the locks are.
+            Err(_) => true,
+        }
     }
 }
 
 impl Drop for Mapped {
     fn drop(&mut self) {
         // A guard that was forgotten keeps its lock until its thread ends, and the memory with it.
-        if !self.holds_own_lock() {
+        if !self.may_hold_own_lock() {
             // SAFETY: nothing uses the mapping any more, and it is dropped only here.
             unsafe { ManuallyDrop::drop(&mut self.mapping) };
         }

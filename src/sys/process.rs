@@ -66,8 +66,12 @@ pub fn of_thread(tid: u32) -> Option<u32> {
 }
 
 /// Tells whether a thread of the calling process has this id.
+///
+/// Asks the kernel, not `/proc`, which may be another PID namespace's, or gone after a chroot.
 pub fn is_own_thread(tid: u32) -> bool {
-    fs::exists(format!("/proc/self/task/{tid}")).unwrap_or(false)
+    // SAFETY: signal 0 is checked for and sent to nobody; no memory is passed.
+    let result = unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), tid, 0) };
+    result == 0
 }
 
 /// Returns the inode number that names the own PID namespace.
