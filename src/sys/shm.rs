@@ -16,16 +16,24 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
+use super::clock::Deadline;
 use super::process::{self, Identity};
 
 /// Where glibc's `shm_open` puts its objects.
 const DIRECTORY: &str = "/dev/shm";
 /// What private names begin with. Followed by PID namespace, pid, start time and a number.
 const UNFINISHED: &str = "shmcount~";
+/// A removal takes microseconds; who holds the file this long has been stopped.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Removers hardly ever meet, and flock(2) knows no deadline.
+const POLL: Duration = Duration::from_millis(1);
 
 /// A shared-memory object that is mapped for reading and writing.
 ///
@@ -138,23 +146,47 @@ pub fn path_of(name: &str) -> PathBuf {
 ///
 /// # Errors
 ///
-/// Whatever the system answers.
+/// EBUSY when another remover has been at it for ten seconds; whatever the system answers.
 pub fn unlink(name: &str, inode: u64) -> io::Result<bool> {
     let path = path_of(name);
+    // Before opening: a successor may be a fifo or a device, or may not be ours to open.
+    if inode_of(&path)? != Some(inode) {
+        return Ok(false);
+    }
     let file = match open_file(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        file => file?,
+        file => lock_for_removal(file?)?,
     };
-    let file = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno)?;
-    let named = match fs::symlink_metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        named => named?,
-    };
-    if file.metadata()?.ino() != inode || named.ino() != inode {
+    if file.metadata()?.ino() != inode || inode_of(&path)? != Some(inode) {
         return Ok(false);
     }
     fs::remove_file(&path)?;
     Ok(true)
+}
+
+/// Returns the inode number behind a name, if there is one.
+fn inode_of(path: &Path) -> io::Result<Option<u64>> {
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok(Some(named.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Keeps other removers of a file away, or gives up with EBUSY: one of them was stopped.
+fn lock_for_removal(mut file: File) -> io::Result<Flock<File>> {
+    let deadline = Deadline::after(PATIENCE);
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((_, Errno::EWOULDBLOCK)) if deadline.has_passed() => {
+                return Err(Errno::EBUSY.into());
+            }
+            Err((unlocked, Errno::EWOULDBLOCK)) => file = unlocked,
+            Err((_, errno)) => return Err(errno.into()),
+        }
+        thread::sleep(POLL);
+    }
 }
 
 /// Returns the names of all objects, in no order.
