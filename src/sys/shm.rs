@@ -9,10 +9,10 @@
 //! is there whole or not at all. A builder that is killed leaves only the private name, which
 //! tells who made it; [`reap_unfinished`] removes it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -28,6 +28,8 @@ use super::process::{self, Identity};
 
 /// Where glibc's `shm_open` puts its objects.
 const DIRECTORY: &str = "/dev/shm";
+/// The mode of every object: private to its user.
+pub const MODE: u32 = 0o600;
 /// What private names begin with. Followed by PID namespace, pid, start time and a number.
 const UNFINISHED: &str = "shmcount~";
 /// A removal takes microseconds; who holds the file this long has been stopped.
@@ -80,7 +82,8 @@ impl Mapping {
     ///
     /// Whatever the system answers; `NotFound` when the name is another object's by now.
     pub fn open(name: &str, file: &File) -> io::Result<Self> {
-        let shmem = with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).open())?;
+        let shmem = with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).open())?
+            .map_err(system_error)?;
         let inode = file.metadata()?.ino();
         let named = fs::symlink_metadata(path_of(name))?;
         if named.ino() != inode || shmem.len() as u64 != file.metadata()?.len() {
@@ -111,16 +114,24 @@ impl Mapping {
 
     fn create(name: &str, size: usize) -> io::Result<Self> {
         let mut shmem =
-            with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).size(size).create())?;
+            with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).size(size).create())?
+                .map_err(system_error)?;
         shmem.set_owner(false);
-        let file = open_file(&path_of(name))?;
+        let path = path_of(name);
+        // The umask may have taken more away than there is to give.
+        fs::set_permissions(&path, Permissions::from_mode(MODE))?;
+        let open = || File::options().write(true).open(&path);
+        let file = with_standard_descriptors(open)??;
         nix::fcntl::posix_fallocate(&file, 0, size as libc::off_t)?;
         let inode = file.metadata()?.ino();
         Ok(Self { shmem, inode })
     }
 }
 
-/// Opens the file behind a name without following or waiting for anything.
+/// Opens the file behind a name, for looking at it, without following or waiting for anything.
+///
+/// Not for writing: it may get a standard descriptor that was closed, and what another thread
+/// prints to that must not end up in a segment.
 ///
 /// # Errors
 ///
@@ -128,7 +139,6 @@ impl Mapping {
 pub fn open_file(path: &Path) -> io::Result<File> {
     File::options()
         .read(true)
-        .write(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)
 }
@@ -254,8 +264,8 @@ fn os_id(name: &str) -> String {
     format!("/{name}")
 }
 
-/// Calls `map` while descriptors 0, 1 and 2 are in use, so that it gets none of them.
-fn with_standard_descriptors(map: impl FnOnce() -> Result<Shmem, ShmemError>) -> io::Result<Shmem> {
+/// Calls `open` while descriptors 0, 1 and 2 are in use, so that it gets none of them.
+fn with_standard_descriptors<T>(open: impl FnOnce() -> T) -> io::Result<T> {
     let mut fill = Vec::new();
     loop {
         let null = File::open("/dev/null")?;
@@ -264,7 +274,7 @@ fn with_standard_descriptors(map: impl FnOnce() -> Result<Shmem, ShmemError>) ->
         }
         fill.push(null);
     }
-    map().map_err(system_error)
+    Ok(open())
 }
 
 fn system_error(error: ShmemError) -> io::Error {
