@@ -69,8 +69,7 @@ impl Mapping {
             Err(error) => return Err(error.into()),
         }
         reap_unfinished()?;
-        let private = PrivateName::new()?;
-        let mapping = Self::create(&private.name, size)?;
+        let (private, mapping) = Self::create_private(size)?;
         fill(&mapping)?;
         fs::hard_link(path_of(&private.name), &public)?;
         Ok(mapping)
@@ -110,6 +109,17 @@ impl Mapping {
     /// Returns the object's inode number, which no other object has while this lives.
     pub fn inode(&self) -> u64 {
         self.inode
+    }
+
+    fn create_private(size: usize) -> io::Result<(PrivateName, Self)> {
+        loop {
+            let private = PrivateName::new()?;
+            match Self::create(&private.name, size) {
+                // This process left it when it was another program, before exec. The next is free.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                created => return Ok((private, created?)),
+            }
+        }
     }
 
     fn create(name: &str, size: usize) -> io::Result<Self> {
