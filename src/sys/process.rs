@@ -42,8 +42,7 @@ impl Identity {
             Ok(stat) => stat.start == self.start && !stat.has_ended(),
             // NotFound when it was gone before the look, ESRCH when it went during it.
             Err(error) => {
-                error.kind() != io::ErrorKind::NotFound
-                    && error.raw_os_error() != Some(libc::ESRCH)
+                error.kind() != io::ErrorKind::NotFound && error.raw_os_error() != Some(libc::ESRCH)
             }
         }
     }
