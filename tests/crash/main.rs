@@ -8,6 +8,8 @@
 #![cfg(target_arch = "x86_64")]
 
 mod catalogue;
+mod interleaving;
+mod making;
 mod process;
 mod run;
 mod scenario;
@@ -15,6 +17,7 @@ mod shared;
 mod situations;
 mod subject;
 mod supervisor;
+mod twins;
 mod victim;
 mod watching;
 

@@ -4,7 +4,7 @@
 //! what the others find when the victim is dead. The same function records the path and is then
 //! played once for every point, with everything made anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::env;
 use std::fmt;
 
@@ -12,11 +12,16 @@ use super::victim::{Path, Reached, Victim};
 
 /// A longer path is sampled, unless every point is asked for: one kill takes about a millisecond.
 const ALL_UP_TO: usize = 1_500;
-/// Points of a sampled path besides those where something that outlives the process changes.
-const SAMPLE: usize = 300;
-/// How often a victim may take another path than the recorded one (a clock read twice, an
-/// interrupted call) before the point counts as missed.
-const TRIES: usize = 5;
+/// As above, where each kill has another before it, at one of several points.
+const PAIRS_UP_TO: usize = 400;
+/// A sampled path is cut in so many parts, besides those points where something that outlives the
+/// process changes.
+const PARTS: usize = 250;
+/// How often a victim may take another path than the recorded one, because another process was
+/// faster, before it is single-stepped to the point: at the pace of the recording.
+const TRIES: usize = 2;
+/// Single steps take 20 µs each, so farther points count as missed instead.
+const STEP_UP_TO: usize = 5_000;
 
 /// What the others find after one kill.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,13 +41,13 @@ pub enum Fate {
 pub struct Tally {
     /// How many instructions the operation takes.
     pub length: usize,
-    /// At how many of its points a process was killed.
+    /// How many processes were killed, each at another point.
     pub points: usize,
     pub before: usize,
     pub after: usize,
     pub torn: usize,
     pub hung: usize,
-    /// Points that were not met again.
+    /// Points of the recorded path that no victim could be brought to.
     pub missed: usize,
     /// Where it was torn or hung, and how.
     pub failures: Vec<(usize, String)>,
@@ -52,8 +57,17 @@ pub struct Tally {
 pub struct Run<'r> {
     path: &'r mut Path,
     /// Where the victim dies; none while the path is recorded.
-    at: Option<usize>,
+    at: Option<(usize, Pace)>,
     reached: Reached,
+}
+
+/// How a victim is brought to a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// From breakpoint to breakpoint.
+    Jump,
+    /// By exactly as many instructions as there are before it.
+    Step,
 }
 
 /// The victim of a run.
@@ -69,21 +83,38 @@ pub fn every_point() -> bool {
 }
 
 /// Plays the scene once for every point of the victim's path.
-pub fn kill_everywhere(mut scene: impl FnMut(&mut Run) -> Fate) -> Tally {
+pub fn kill_everywhere(scene: impl FnMut(&mut Run) -> Fate) -> Tally {
+    kill_at(ALL_UP_TO, scene)
+}
+
+/// As [`kill_everywhere`], for one of several first deaths: `seconds` are their points.
+pub fn kill_after_each(
+    firsts: Vec<usize>,
+    mut scene: impl FnMut(usize, &mut Run) -> Fate,
+) -> Tally {
+    let mut tally = Tally::default();
+    for first in thinned(firsts) {
+        tally.add(kill_at(PAIRS_UP_TO, |run| scene(first, run)));
+    }
+    tally
+}
+
+fn kill_at(all_up_to: usize, mut scene: impl FnMut(&mut Run) -> Fate) -> Tally {
+    // What a process does once in its life (lazy binding, an unwinder's caches) is done in this
+    // one by the verdict of a first run, and inherited by all victims after it.
+    play(&mut scene, &mut Path::default(), None);
     let mut path = Path::default();
     let mut tally = Tally::default();
     let (reached, fate) = play(&mut scene, &mut path, None);
     tally.count(path.points.len(), reached, fate);
     tally.length = path.points.len();
-    for at in points(&path) {
-        let mut tries = 0;
-        loop {
-            let (reached, fate) = play(&mut scene, &mut path, Some(at));
-            tries += 1;
-            if reached != Reached::End || tries == TRIES {
-                tally.count(at, reached, fate);
-                break;
-            }
+    for at in points(&path, all_up_to) {
+        let paces = [Pace::Jump; TRIES].into_iter().chain([Pace::Step]);
+        let runs = paces.map(|pace| play(&mut scene, &mut path, Some((at, pace))));
+        let mut runs = runs.skip_while(|(reached, _)| *reached == Reached::End);
+        match runs.next() {
+            Some((reached, fate)) => tally.count(at, reached, fate),
+            None => tally.missed += 1,
         }
     }
     tally
@@ -91,15 +122,17 @@ pub fn kill_everywhere(mut scene: impl FnMut(&mut Run) -> Fate) -> Tally {
 
 /// Records the path of a scene's victim.
 pub fn record(mut scene: impl FnMut(&mut Run) -> Fate) -> Path {
+    // As in `kill_everywhere`.
+    play(&mut scene, &mut Path::default(), None);
     let mut path = Path::default();
-    let _ = play(&mut scene, &mut path, None);
+    play(&mut scene, &mut path, None);
     path
 }
 
 fn play(
     scene: &mut impl FnMut(&mut Run) -> Fate,
     path: &mut Path,
-    at: Option<usize>,
+    at: Option<(usize, Pace)>,
 ) -> (Reached, Fate) {
     let reached = Reached::Point;
     let mut run = Run { path, at, reached };
@@ -107,15 +140,38 @@ fn play(
     (run.reached, fate)
 }
 
-fn points(path: &Path) -> Vec<usize> {
+fn points(path: &Path, all_up_to: usize) -> Vec<usize> {
     let length = path.points.len();
-    if length <= ALL_UP_TO || every_point() {
+    if length <= all_up_to || every_point() {
         return (0..length).collect();
     }
+    let parts = PARTS * all_up_to / ALL_UP_TO;
     let changes = path.changes.iter().flat_map(|at| [at - 1, *at]);
-    let sample = (0..length).step_by(length.div_ceil(SAMPLE));
+    // Of each part the point that is passed least often: a breakpoint in a loop may be met another
+    // number of times by a process with other numbers.
+    let mut passes = HashMap::new();
+    for point in &path.points {
+        *passes.entry(point).or_insert(0) += 1;
+    }
+    let part = length.div_ceil(parts);
+    let sample = (0..length).step_by(part).filter_map(|start| {
+        let part = start..(start + part).min(length);
+        part.min_by_key(|at| passes[&path.points[*at]])
+    });
     let chosen: BTreeSet<usize> = changes.chain(sample).filter(|at| *at < length).collect();
     chosen.into_iter().collect()
+}
+
+/// Chooses at most a dozen of the points of a first death, unless every point is asked for.
+fn thinned(firsts: Vec<usize>) -> Vec<usize> {
+    const MOST: usize = 12;
+    match every_point() {
+        true => firsts,
+        false => {
+            let step = firsts.len().div_ceil(MOST).max(1);
+            firsts.into_iter().step_by(step).collect()
+        }
+    }
 }
 
 impl<'r> Run<'r> {
@@ -142,8 +198,10 @@ impl Performance<'_, '_> {
     /// Lets the victim run until it is time for others to come in; tells whether it lives that
     /// long.
     pub fn lives_until(&mut self, is_time: impl Fn() -> bool, wake: impl FnMut()) -> bool {
-        let Some(at) = self.run.at else {
-            let reached = self.victim.record(self.run.path, is_time, wake, &self.shared);
+        let Some((at, _)) = self.run.at else {
+            let reached = self
+                .victim
+                .record(self.run.path, is_time, wake, &self.shared);
             assert_eq!(reached, Reached::Point, "the time never came");
             self.run.path.opening = Some(self.run.path.points.len() - 1);
             return true;
@@ -152,7 +210,7 @@ impl Performance<'_, '_> {
         if at < opening {
             return false;
         }
-        self.run.reached = self.victim.advance(self.run.path, opening, wake);
+        self.advance(opening, wake);
         true
     }
 
@@ -161,10 +219,20 @@ impl Performance<'_, '_> {
         if self.run.reached != Reached::Point {
             return;
         }
+        match self.run.at {
+            Some((at, _)) => self.advance(at, wake),
+            None => {
+                let path = &mut *self.run.path;
+                self.run.reached = self.victim.record(path, || false, wake, &self.shared);
+            }
+        }
+    }
+
+    fn advance(&mut self, to: usize, wake: impl FnMut()) {
         self.run.reached = match self.run.at {
-            Some(at) => self.victim.advance(self.run.path, at, wake),
-            None => self.victim.record(self.run.path, || false, wake, &self.shared),
-        };
+            Some((_, Pace::Step)) if to <= STEP_UP_TO => self.victim.step_to(to, wake),
+            _ => self.victim.advance(self.run.path, to, wake),
+        }
     }
 
     /// Lets the victim run to the end of its operation instead of dying.
@@ -173,6 +241,10 @@ impl Performance<'_, '_> {
             Reached::Point if self.run.at.is_some() => self.victim.finish(wake),
             reached => reached,
         }
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.victim.pid().as_raw()
     }
 
     /// Kills the victim.
@@ -212,9 +284,10 @@ impl Tally {
         self.failures.extend(other.failures);
     }
 
-    /// Tells whether the promise was kept everywhere, and nearly every point was met.
+    /// Tells whether the promise was kept everywhere, and nearly every point was met: paths that
+    /// depend on the text of `/proc` differ a little from process to process.
     pub fn is_sound(&self) -> bool {
-        self.torn == 0 && self.hung == 0 && self.missed * 50 <= self.points
+        self.torn == 0 && self.hung == 0 && self.missed * 20 <= self.points
     }
 
     /// Says at which points something went wrong, and how it first did.
@@ -242,11 +315,7 @@ impl Tally {
             Reached::Stuck => Fate::Hung("the victim itself, woken, slept on".to_owned()),
             Reached::Point | Reached::End => fate,
         };
-        if reached == Reached::End && at < self.length {
-            self.missed += 1;
-        } else {
-            self.points += 1;
-        }
+        self.points += 1;
         match fate {
             Fate::Before => self.before += 1,
             Fate::After => self.after += 1,

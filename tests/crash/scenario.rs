@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use shmcount::{Release, Shareable, Value};
 
-use super::process::belongings;
-use super::run::{Run, Fate, Tally, kill_everywhere};
+use super::process::{belongings, expect_to_hang};
+use super::run::{Fate, Run, Tally, kill_everywhere};
 use super::situations::Cast;
 use super::subject::{Staged, Subject};
 
@@ -54,7 +54,7 @@ impl Scenario {
     /// Returns the name of the test: its claim.
     pub fn name(&self) -> String {
         let claim = match self.expected {
-            Expected::Sound => "killed_anywhere_it_is_whole_and_nobody_hangs",
+            Expected::Sound => "killed_or_stopped_anywhere_nothing_is_torn_and_nobody_hangs",
             Expected::Caught => "the_broken_twin_is_caught",
             Expected::Measured => "measured",
         };
@@ -64,7 +64,9 @@ impl Scenario {
 
     /// Plays it, prints its row, and tells whether what was expected came of it.
     pub fn play(&self) -> Result<(), String> {
-        // What a process makes once, on first use, is there after the first.
+        if self.expected != Expected::Sound {
+            expect_to_hang();
+        }
         let before = belongings();
         let start = Instant::now();
         let tally = (self.play)();
@@ -119,13 +121,21 @@ pub fn lock_scenarios<S: Subject + 'static>(
     cast: fn() -> Cast<S>,
 ) -> Vec<Scenario> {
     type Scene<S> = fn(&Cast<S>, &mut Run) -> Fate;
-    let scenes: [(&'static str, Scene<S>); 6] = [
+    let scenes: [(&'static str, Scene<S>); 8] = [
         ("alone", Cast::uncontended),
         ("one sleeps", Cast::with_a_sleeper),
-        ("one sleeps, a third takes it", Cast::with_a_sleeper_and_a_third),
+        (
+            "one sleeps, a third takes it",
+            Cast::with_a_sleeper_and_a_third,
+        ),
         ("woken by a release", Cast::woken_by_a_release),
         ("woken by a death", Cast::woken_by_a_death),
         ("timing out", Cast::timing_out),
+        (
+            "two commits pass a stopped reader",
+            Cast::overtaken_while_reading,
+        ),
+        ("another tries while one is stopped", Cast::excluding),
     ];
     let scenes = scenes.into_iter().map(|(situation, scene)| {
         Scenario::new(operation, situation, release, move || {
@@ -164,6 +174,15 @@ pub fn watch_scenarios<T: Shareable + PartialEq + Debug>(
         cast().watcher_woken_by_a_death()
     });
     scenes.chain([passing_on]).collect()
+}
+
+/// Returns the scenario of a process that works alone, on what has no lock of its own.
+pub fn alone(
+    operation: &'static str,
+    release: &'static str,
+    scene: impl Fn(&mut Run) -> Fate + 'static,
+) -> Scenario {
+    Scenario::new(operation, "alone", release, move || kill_everywhere(&scene))
 }
 
 /// Makes a cast of a value.

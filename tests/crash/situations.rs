@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use nix::unistd::pause;
 
-use super::process::{Child, PATIENCE};
-use super::run::{Fate, Run, Tally, every_point, kill_everywhere, record};
+use super::process::{Child, patience};
+use super::run::{Fate, Run, Tally, every_point, kill_after_each, record};
 use super::subject::Subject;
 use super::victim::{Path, Victim};
 
@@ -105,22 +105,18 @@ impl<S: Subject> Cast<S> {
     /// killed in turn.
     pub fn recovering(&self) -> Tally {
         let first = record(|run| self.uncontended(run));
-        let mut tally = Tally::default();
-        for first_point in self.points_inside(&first) {
-            tally.add(kill_everywhere(|run| {
-                let subject = (self.make)();
-                let mut dead = Victim::start(|| subject.operate());
-                dead.advance(&first, first_point, || ());
-                let left = subject.load();
-                dead.kill();
-                let mut victim = run.start(|| subject.operate(), || subject.digest());
-                victim.go_on(|| ());
-                let seen = subject.load();
-                victim.kill();
-                self.verdict_from(&subject, left, seen)
-            }));
-        }
-        tally
+        kill_after_each(self.points_inside(&first), |point, run| {
+            let subject = (self.make)();
+            let mut dead = Victim::start(|| subject.operate());
+            dead.advance(&first, point, || ());
+            let left = subject.load();
+            dead.kill();
+            let mut victim = run.start(|| subject.operate(), || subject.digest());
+            victim.go_on(|| ());
+            let seen = subject.load();
+            victim.kill();
+            self.verdict_from(&subject, left, seen)
+        })
     }
 
     /// The victim waits for a lock that is not released in time; another sleeps for it too.
@@ -154,8 +150,8 @@ impl<S: Subject> Cast<S> {
 
     fn verdict_from(&self, subject: &S, start: S::State, seen: S::State) -> Fate {
         let after = (self.next)(start);
-        let Some(held) = subject.hold_within(PATIENCE) else {
-            return Fate::Hung("the lock is not free within a second".to_owned());
+        let Some(held) = subject.hold_within(patience()) else {
+            return Fate::Hung("the lock is not free in time".to_owned());
         };
         let found = subject.load();
         drop(held);
@@ -191,7 +187,7 @@ impl<S: Subject> Cast<S> {
 }
 
 fn still_asleep() -> Fate {
-    Fate::Hung("a sleeper slept on for a second".to_owned())
+    Fate::Hung("a sleeper slept on".to_owned())
 }
 
 /// Starts a process that sleeps for the lock, which somebody has, takes it, and releases it.

@@ -44,7 +44,11 @@ pub fn run_tests() -> ExitCode {
         Trial::test(scenario.name(), move || {
             let played = play_apart(&name)?;
             let mut rows = rows.lock().expect("nobody panics with it");
-            rows.extend(played.lines().filter_map(|line| Some(line.strip_prefix(ROW)?.to_owned())));
+            rows.extend(
+                played
+                    .lines()
+                    .filter_map(|line| Some(line.strip_prefix(ROW)?.to_owned())),
+            );
             Ok(())
         })
         .with_ignored_flag(is_measured)
@@ -61,6 +65,7 @@ fn play_apart(name: &str) -> Result<String, Failed> {
     let program = std::env::current_exe()?;
     let mut child = Command::new(program)
         .args([PLAY, name])
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -117,8 +122,17 @@ fn remove_left(pid: u32) {
 
 fn print_table(rows: &[String]) {
     let heads = [
-        "operation", "situation", "release", "path", "points", "before", "after", "torn", "hung",
-        "missed", "ms",
+        "operation",
+        "situation",
+        "release",
+        "path",
+        "points",
+        "before",
+        "after",
+        "torn",
+        "hung",
+        "missed",
+        "ms",
     ];
     let mut table: Vec<Vec<&str>> = rows.iter().map(|row| row.split('\t').collect()).collect();
     table.sort();
@@ -139,7 +153,10 @@ fn print_table(rows: &[String]) {
         println!();
     }
     let total = |column: usize| -> usize {
-        let cells = table.iter().skip(1).filter_map(|row| row[column].parse::<usize>().ok());
+        let cells = table
+            .iter()
+            .skip(1)
+            .filter_map(|row| row[column].parse::<usize>().ok());
         cells.sum()
     };
     println!("{} kill points in all", total(4));

@@ -16,7 +16,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use shmcount::sys::robust_list::Thread;
 
-use super::process::{Child, PATIENCE};
+use super::process::{Child, patience};
 
 /// The breakpoint instruction, `int3`.
 const BREAKPOINT: i64 = 0xcc;
@@ -26,7 +26,7 @@ const SYSCALL: i64 = 0x050f;
 const LONGEST: usize = 2_000_000;
 
 /// Where a process can be killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Point {
     /// In front of the instruction at this address.
     Instruction(usize),
@@ -121,6 +121,9 @@ impl Victim {
                 }
             }
             if let Stop::End = stop {
+                // Behind the signal that ends it, and never in front of an instruction.
+                path.points.pop();
+                path.changes.retain(|at| *at < path.points.len());
                 return Reached::End;
             }
             self.at = path.points.len();
@@ -163,6 +166,30 @@ impl Victim {
                 self.run(address, arrivals, repetitions.count(), &mut wakes)
             }
         }
+    }
+
+    /// As [`advance`](Self::advance), by single steps and on whatever path it takes.
+    pub fn step_to(&mut self, to: usize, mut wake: impl FnMut()) -> Reached {
+        while self.at < to {
+            ptrace::step(self.pid(), None).expect("stopped");
+            self.at += 1;
+            let mut stop = self.wait();
+            if let Stop::Asleep = stop {
+                if self.at == to {
+                    return Reached::Point;
+                }
+                self.at += 1;
+                wake();
+                match self.wait_awake() {
+                    Some(other) => stop = other,
+                    None => return Reached::Stuck,
+                }
+            }
+            if let Stop::End = stop {
+                return Reached::End;
+            }
+        }
+        Reached::Point
     }
 
     /// Lets the operation run to its end.
@@ -267,7 +294,7 @@ impl Victim {
 
     /// Waits until a process that was just woken, or will wake by itself, stops.
     fn wait_awake(&self) -> Option<Stop> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         while Instant::now() < end {
             match self.poll() {
                 Some(stop) => return Some(stop),
@@ -313,7 +340,7 @@ impl Victim {
         )
     }
 
-    fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         self.child.pid()
     }
 }

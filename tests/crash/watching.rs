@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use shmcount::Shareable;
 
 use super::process::Child;
-use super::run::{Fate, Run, Tally, every_point, kill_everywhere, record};
+use super::run::{Fate, Run, Tally, every_point, kill_after_each, record};
 use super::situations::{Cast, sleeper};
 use super::subject::{Staged, Subject};
 use super::victim::{Path, Victim};
@@ -32,7 +32,7 @@ impl<T: Shareable + PartialEq + Debug> Cast<Staged<T>> {
         let seen = subject.load();
         victim.kill();
         if sleeper.is_some_and(|sleeper| !sleeper.ends()) {
-            return Fate::Hung("the sleeper slept on for a second".to_owned());
+            return Fate::Hung("the sleeper slept on".to_owned());
         }
         self.watched_verdict(&subject, seen, [watcher])
     }
@@ -62,13 +62,10 @@ impl<T: Shareable + PartialEq + Debug> Cast<Staged<T>> {
     /// is killed before it can pass that on; another watches on.
     pub fn watcher_woken_by_a_death(&self) -> Tally {
         let first = record(|run| self.uncontended(run));
-        let mut tally = Tally::default();
-        for point in self.committed_points(&first) {
-            tally.add(kill_everywhere(|run| {
-                self.kill_watcher_after(run, &first, point)
-            }));
-        }
-        tally
+        let points = self.committed_points(&first);
+        kill_after_each(points, |point, run| {
+            self.kill_watcher_after(run, &first, point)
+        })
     }
 
     fn kill_watcher_after(&self, run: &mut Run, first: &Path, point: usize) -> Fate {
