@@ -7,8 +7,11 @@ use shmcount::{Release, Value};
 
 use super::making;
 use super::run::{Fate, Run, kill_everywhere};
-use super::scenario::{Expected, Scenario, alone, lock_scenarios, value_cast, watch_scenarios};
+use super::scenario::{
+    Expected, SAY, Scenario, Test, alone, lock_scenarios, value_cast, watch_scenarios,
+};
 use super::situations::Cast;
+use super::storm::{kills, seed, storm};
 use super::twins::{Fault, Twin};
 
 type Large = [u64; 16];
@@ -27,7 +30,22 @@ macro_rules! for_both_releases {
     };
 }
 
-pub fn scenarios() -> Vec<Scenario> {
+/// Returns all tests.
+pub fn tests() -> Vec<Test> {
+    let scenarios = scenarios().into_iter().map(Scenario::into_test);
+    let storms = [("exchange", EXCHANGE), ("plain", PLAIN)].map(|(name, release)| Test {
+        name: format!("a_storm_loses_nothing_and_stops_nobody::{name}"),
+        is_ignored: false,
+        play: Box::new(move || {
+            let report = storm(release, kills(), seed())?;
+            println!("{SAY}storm, {name} release: {report}");
+            Ok(())
+        }),
+    });
+    scenarios.chain(storms).collect()
+}
+
+fn scenarios() -> Vec<Scenario> {
     let mut all = Vec::new();
     for_both_releases!(all, lock_scenarios, "fetch_add", 7i64, add, |n| n + 5);
     for_both_releases!(

@@ -15,6 +15,7 @@ mod run;
 mod scenario;
 mod shared;
 mod situations;
+mod storm;
 mod subject;
 mod supervisor;
 mod twins;

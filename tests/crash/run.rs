@@ -83,11 +83,12 @@ pub fn every_point() -> bool {
 }
 
 /// Plays the scene once for every point of the victim's path.
-pub fn kill_everywhere(scene: impl FnMut(&mut Run) -> Fate) -> Tally {
+pub fn kill_everywhere(mut scene: impl FnMut(&mut Run) -> Fate) -> Tally {
+    warm_up(&mut scene);
     kill_at(ALL_UP_TO, scene)
 }
 
-/// As [`kill_everywhere`], for one of several first deaths: `seconds` are their points.
+/// As [`kill_everywhere`], after each of several first deaths, whose points are given.
 pub fn kill_after_each(
     firsts: Vec<usize>,
     mut scene: impl FnMut(usize, &mut Run) -> Fate,
@@ -100,9 +101,6 @@ pub fn kill_after_each(
 }
 
 fn kill_at(all_up_to: usize, mut scene: impl FnMut(&mut Run) -> Fate) -> Tally {
-    // What a process does once in its life (lazy binding, an unwinder's caches) is done in this
-    // one by the verdict of a first run, and inherited by all victims after it.
-    play(&mut scene, &mut Path::default(), None);
     let mut path = Path::default();
     let mut tally = Tally::default();
     let (reached, fate) = play(&mut scene, &mut path, None);
@@ -122,11 +120,16 @@ fn kill_at(all_up_to: usize, mut scene: impl FnMut(&mut Run) -> Fate) -> Tally {
 
 /// Records the path of a scene's victim.
 pub fn record(mut scene: impl FnMut(&mut Run) -> Fate) -> Path {
-    // As in `kill_everywhere`.
-    play(&mut scene, &mut Path::default(), None);
+    warm_up(&mut scene);
     let mut path = Path::default();
     play(&mut scene, &mut path, None);
     path
+}
+
+/// Has this process do, in the verdict of a first run, what a process does once in its life (lazy
+/// binding, an unwinder's caches), so that all victims inherit it.
+fn warm_up(scene: &mut impl FnMut(&mut Run) -> Fate) {
+    play(scene, &mut Path::default(), None);
 }
 
 fn play(
@@ -287,7 +290,7 @@ impl Tally {
     /// Tells whether the promise was kept everywhere, and nearly every point was met: paths that
     /// depend on the text of `/proc` differ a little from process to process.
     pub fn is_sound(&self) -> bool {
-        self.torn == 0 && self.hung == 0 && self.missed * 20 <= self.points
+        self.torn == 0 && self.hung == 0 && self.missed * 10 <= self.points
     }
 
     /// Says at which points something went wrong, and how it first did.

@@ -10,6 +10,15 @@ use super::run::{Fate, Run, Tally, kill_everywhere};
 use super::situations::Cast;
 use super::subject::{Staged, Subject};
 
+/// What runs in a process of its own.
+pub struct Test {
+    pub name: String,
+    /// Runs only when it is asked for.
+    pub is_ignored: bool,
+    /// Prints what there is to say; the error is why it failed.
+    pub play: Box<dyn Fn() -> Result<(), String>>,
+}
+
 /// What must come of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
@@ -52,7 +61,7 @@ impl Scenario {
     }
 
     /// Returns the name of the test: its claim.
-    pub fn name(&self) -> String {
+    fn name(&self) -> String {
         let claim = match self.expected {
             Expected::Sound => "killed_or_stopped_anywhere_nothing_is_torn_and_nobody_hangs",
             Expected::Caught => "the_broken_twin_is_caught",
@@ -62,8 +71,17 @@ impl Scenario {
         words.map(|word| word.replace(' ', "_")).join("::")
     }
 
+    /// Returns the test that plays it.
+    pub fn into_test(self) -> Test {
+        Test {
+            name: self.name(),
+            is_ignored: self.expected == Expected::Measured,
+            play: Box::new(move || self.play()),
+        }
+    }
+
     /// Plays it, prints its row, and tells whether what was expected came of it.
-    pub fn play(&self) -> Result<(), String> {
+    fn play(&self) -> Result<(), String> {
         if self.expected != Expected::Sound {
             expect_to_hang();
         }
@@ -113,6 +131,8 @@ impl Scenario {
 
 /// What a row on standard output begins with.
 pub const ROW: &str = "row\t";
+/// What any other result begins with.
+pub const SAY: &str = "say\t";
 
 /// Returns the scenarios of an operation on a subject with a lock.
 pub fn lock_scenarios<S: Subject + 'static>(

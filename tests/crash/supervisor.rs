@@ -8,10 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 
 use super::catalogue;
 use super::run::every_point;
-use super::scenario::{Expected, ROW};
+use super::scenario::{ROW, SAY};
+use super::storm;
 use super::subject::name_prefix;
 
 /// The argument by which this program plays one test in this process.
@@ -19,11 +22,12 @@ pub const PLAY: &str = "--play";
 
 /// Plays one test in this process, which has one thread.
 pub fn play(name: &str) -> ExitCode {
-    let scenario = catalogue::scenarios()
+    let test = catalogue::tests()
         .into_iter()
-        .find(|scenario| scenario.name() == name)
+        .find(|test| test.name == name)
         .expect("the name of a test");
-    match scenario.play() {
+    have_own_shared_memory();
+    match (test.play)() {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("{why}");
@@ -32,31 +36,57 @@ pub fn play(name: &str) -> ExitCode {
     }
 }
 
+/// Gives this process a `/dev/shm` of its own, which ends with it, where that is allowed. What is
+/// there does not depend on other tests then, and a test that is killed leaves nothing.
+fn have_own_shared_memory() {
+    let nowhere = None::<&str>;
+    let own = unshare(CloneFlags::CLONE_NEWNS)
+        .and_then(|()| {
+            mount(
+                nowhere,
+                "/",
+                nowhere,
+                MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+                nowhere,
+            )
+        })
+        .and_then(|()| {
+            mount(
+                Some("tmpfs"),
+                "/dev/shm",
+                Some("tmpfs"),
+                MsFlags::empty(),
+                nowhere,
+            )
+        });
+    if let Err(errno) = own {
+        eprintln!("in the /dev/shm of all: {errno}");
+    }
+}
+
 /// Runs the tests that the command line asks for, as libtest does.
 pub fn run_tests() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The victims wait for their tracers most of the time, and the others for both.
     arguments.test_threads.get_or_insert(4);
-    let rows = Arc::new(Mutex::new(Vec::new()));
-    let trials = catalogue::scenarios().into_iter().map(|scenario| {
-        let (rows, name) = (rows.clone(), scenario.name());
-        let is_measured = scenario.expected == Expected::Measured;
-        Trial::test(scenario.name(), move || {
-            let played = play_apart(&name)?;
-            let mut rows = rows.lock().expect("nobody panics with it");
-            rows.extend(
-                played
-                    .lines()
-                    .filter_map(|line| Some(line.strip_prefix(ROW)?.to_owned())),
-            );
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let trials = catalogue::tests().into_iter().map(|test| {
+        let (lines, name) = (lines.clone(), test.name.clone());
+        Trial::test(test.name, move || {
+            let printed = play_apart(&name)?;
+            let mut lines = lines.lock().expect("nobody panics with it");
+            lines.extend(printed.lines().map(str::to_owned));
             Ok(())
         })
-        .with_ignored_flag(is_measured)
+        .with_ignored_flag(test.is_ignored)
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    if !arguments.list {
-        print_table(&rows.lock().expect("nobody panics with it"));
+    let lines = lines.lock().expect("nobody panics with it");
+    let said = |kind| lines.iter().filter_map(move |line| line.strip_prefix(kind));
+    if said(ROW).next().is_some() {
+        print_table(said(ROW));
     }
+    said(SAY).for_each(|line| println!("{line}"));
     conclusion.exit_code()
 }
 
@@ -93,7 +123,9 @@ fn read(pipe: Option<impl Read>, text: &mut String) -> std::io::Result<usize> {
 }
 
 fn longest() -> Duration {
-    Duration::from_secs(if every_point() { 3_600 } else { 120 })
+    // A kill of a storm takes a millisecond, ten on a loaded machine.
+    let storm = Duration::from_millis(10) * storm::kills() as u32;
+    storm + Duration::from_secs(if every_point() { 3_600 } else { 120 })
 }
 
 /// Waits for a child's end, or for the time to be over. It prints less than a pipe holds.
@@ -120,7 +152,7 @@ fn remove_left(pid: u32) {
     }
 }
 
-fn print_table(rows: &[String]) {
+fn print_table<'a>(rows: impl Iterator<Item = &'a str>) {
     let heads = [
         "operation",
         "situation",
@@ -134,7 +166,7 @@ fn print_table(rows: &[String]) {
         "missed",
         "ms",
     ];
-    let mut table: Vec<Vec<&str>> = rows.iter().map(|row| row.split('\t').collect()).collect();
+    let mut table: Vec<Vec<&str>> = rows.map(|row| row.split('\t').collect()).collect();
     table.sort();
     table.insert(0, heads.to_vec());
     let width = |column: usize| {
