@@ -305,17 +305,13 @@ impl<'a, T: Shareable> Committed<'a, T> {
         }
     }
 
-    /// Says that somebody is about to sleep, and returns the sequence to sleep at.
+    /// Says that somebody is about to sleep, and returns the sequence to sleep at. A commit from here
+    /// on sees that, or is in the value that is read next, or has moved the sequence.
     fn announce_watcher(self) -> u64 {
-        loop {
-            let sequence = self.line.sequence.load(SeqCst);
-            self.raise_watched(sequence + 1);
-            self.protocol.announce();
-            // Either a commit from here on sees the announcement, or we see the commit.
-            if self.line.sequence.load(SeqCst) == sequence {
-                return sequence;
-            }
-        }
+        let sequence = self.line.sequence.load(SeqCst);
+        self.raise_watched(sequence + 1);
+        self.protocol.announce();
+        sequence
     }
 
     fn raise_watched(self, announcement: u64) {

@@ -1,4 +1,5 @@
 //! Waiting for a change of the value without the lock: announce, make that visible, look, sleep.
+//! The sleep itself compares the sequence again.
 //!
 //! `watched` names the newest sequence that somebody waits to see change. A killed watcher leaves
 //! it behind, which costs one wake-up too many.
@@ -23,7 +24,6 @@ pub enum Watch {
     /// Somebody waits for a commit that is there already.
     WakeOlder,
     Replace,
-    ReadSequenceAgain,
     ReadRecoveries,
     ReadValue,
 }
@@ -36,7 +36,6 @@ pub fn step(turn: &mut Turn, step: Watch) {
         Watch::Announce => announce(turn),
         Watch::WakeOlder => wake_older(turn),
         Watch::Replace => replace(turn),
-        Watch::ReadSequenceAgain => read_sequence_again(turn),
         Watch::ReadRecoveries => read_recoveries(turn),
         Watch::ReadValue => read_value(turn),
     }
@@ -136,31 +135,13 @@ fn announced(turn: &mut Turn, mut next: State, what: &'static str) {
         .get(Address::Watched)
         .max(turn.process().sequence);
     next.memory.set(Address::Watched, watched);
-    let again = Pc::Watch(Watch::ReadSequenceAgain);
-    next.processes[turn.me].goto(again);
+    let then = Pc::Watch(Watch::ReadRecoveries);
+    next.processes[turn.me].goto(then);
     if turn.scenario.release == Release::Plain && !turn.scenario.is(Twin::WatcherWithoutMembarrier)
     {
-        kernel::start_membarrier(&mut next, turn.me, again);
+        kernel::start_membarrier(&mut next, turn.me, then);
     }
     turn.ends_as_it_is(what, next);
-}
-
-fn read_sequence_again(turn: &mut Turn) {
-    let mut next = turn.plain();
-    if next.load(turn.me, Address::Sequence) == turn.process().sequence {
-        turn.ends(
-            "the sequence stands",
-            next,
-            Pc::Watch(Watch::ReadRecoveries),
-        );
-    } else {
-        forget_what_it_saw(&mut next.processes[turn.me]);
-        turn.ends(
-            "the sequence has moved",
-            next,
-            Pc::Watch(Watch::LookForDeath),
-        );
-    }
 }
 
 fn read_recoveries(turn: &mut Turn) {
