@@ -21,30 +21,36 @@ PATH=$tools/bin:$PATH
 command -v cargo-fuzz >/dev/null || cargo install --quiet cargo-fuzz --root "$tools" \
     || skip "cargo-fuzz cannot be installed"
 
-found=$(mktemp -d) || exit 1
-# A fuzzer that crashes or is killed leaves its segment; the first one tells which are its.
-trap 'rm -rf "$found"; for pid in $started; do rm -f "/dev/shm/shmcount.fuzz-$pid"; done' EXIT
-trap 'exit 130' INT TERM
 started=
+work=$(mktemp -d) || exit 1
+# A fuzzer leaves its segment, whose name has its process id.
+clean() {
+    for pid in $started; do
+        kill "$pid" 2>/dev/null
+        rm -f "/dev/shm/shmcount.fuzz-$pid"
+    done
+    rm -rf "$work"
+}
+trap clean EXIT
+trap 'exit 130' INT TERM
 
 # -O: as users build it, without overflow checks, which the tests have.
 cargo +nightly fuzz build -O segment || { echo "0 passed, 1 failed"; exit 1; }
 target=$(rustc -vV | sed -n 's/^host: //p')
 passed=0 failed=0
+mkdir -p "$work/found" fuzz/artifacts/segment
 for job in $(seq "$jobs"); do
-    mkdir -p fuzz/artifacts/segment
-    "fuzz/target/$target/release/segment" "$found" fuzz/corpus/segment \
+    "fuzz/target/$target/release/segment" "$work/found" fuzz/corpus/segment \
         -artifact_prefix=fuzz/artifacts/segment/ -max_total_time="$seconds" -max_len=4097 \
-        -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 >"$found.$job.log" 2>&1 &
+        -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 >"$work/$job.log" 2>&1 &
     started="$started $!"
 done
 for pid in $started; do
     if wait "$pid"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done
 for job in $(seq "$jobs"); do
-    grep -E 'stat::number_of_executed_units|stat::new_units_added|SUMMARY|panicked' "$found.$job.log"
-    if [ "$failed" -gt 0 ]; then tail -n 40 "$found.$job.log" >&2; fi
-    rm -f "$found.$job.log"
+    grep -E 'stat::number_of_executed_units|stat::new_units_added|SUMMARY|panicked' "$work/$job.log"
+    if [ "$failed" -gt 0 ]; then tail -n 40 "$work/$job.log" >&2; fi
 done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

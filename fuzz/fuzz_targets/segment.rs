@@ -51,7 +51,11 @@ fuzz_target!(|input: &[u8]| {
     for (i, field) in FIELDS.into_iter().enumerate() {
         if right & 1 << i == 0 && field.end <= bytes.len() {
             let size = (bytes.len() as u64).to_ne_bytes();
-            let value = if i == SIZE { &size } else { &victim.good[field.clone()] };
+            let value = if i == SIZE {
+                &size
+            } else {
+                &victim.good[field.clone()]
+            };
             bytes[field].copy_from_slice(value);
         }
     }

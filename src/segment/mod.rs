@@ -3,6 +3,13 @@
 //! [`Segment`] is the whole: made under a private name and published whole, or opened and checked
 //! before a byte of it is trusted. Its [`directory`] says which objects lie where. Removing a
 //! segment takes its name away; who has it open goes on with it.
+//!
+//! A segment is private to its user, and who may write it is trusted. Damage to header or directory
+//! is an error to whoever opens or looks for an object. A file that is cut while it is mapped is
+//! what it is for every mapped file: SIGBUS to whoever touches what is gone. No length check
+//! comes in time, only a memfd can be sealed, and a handler is the program's to install. The
+//! kernel then frees the other locks of the killed thread, but those that it took before one that
+//! was cut off itself stay taken, for the kernel's walk of them ends there.
 
 pub mod directory;
 mod error;

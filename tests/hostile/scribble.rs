@@ -60,7 +60,7 @@ pub fn no_scribbling_over_header_and_directory_crashes_who_uses_them() {
         let value = match numbers.below(4) {
             0 => numbers.next(),
             1 => u64::from_ne_bytes(good) ^ 1 << numbers.below(64),
-            2 => numbers.next() % template.bytes.len() as u64 & !63,
+            2 => numbers.below(template.bytes.len()) as u64 & !63,
             _ => u64::MAX,
         };
         // No entry ends at an odd byte.

@@ -243,8 +243,11 @@ fn make_open_and_remove(name: &str) {
     assert!(made.remove().expect("it is ours"));
 }
 
+/// What comes after a segment under its name, and how it is made.
+type Successor = (&'static str, fn(&Scratch));
+
 pub fn removing_never_takes_a_successors_name() {
-    let make: [(&str, fn(&Scratch)); 5] = [
+    let successors: [Successor; 5] = [
         ("segment", |scratch| {
             drop(Segment::create(scratch.name()).expect("free"))
         }),
@@ -261,7 +264,7 @@ pub fn removing_never_takes_a_successors_name() {
             drop(File::create(scratch.path()).expect("free"))
         }),
     ];
-    for (kind, make) in make {
+    for (kind, make) in successors {
         let scratch = Scratch::new("successor");
         let segment = Segment::create(scratch.name()).expect("the name is new");
         let value = segment.value("value", 1i64).expect("there is room");

@@ -1,5 +1,7 @@
 //! Holders that go: by fork, exec, the end of a thread, or only seemingly.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::mpsc;
@@ -12,6 +14,10 @@ use shmcount::sys::process::Identity;
 use shmcount::{LockError, Segment};
 
 use crate::stage::{Parent, Process, Scratch};
+
+/// Where a segment says how many of its bytes are in use, and what it says when it is empty.
+const USED: u64 = 296;
+const FIRST_ENTRY: u64 = 320;
 
 /// Runs `child` in a forked child of this process, which must have one thread; returns how it
 /// ended. A child that panics ends with 101.
@@ -180,16 +186,16 @@ pub fn a_forgotten_guard_keeps_lock_and_memory_until_its_thread_ends() {
         let value = segment.value("value", 1i64).expect("there is room");
         let mut holder = Process::start("death::forget_guard", &[scratch.name()]);
         holder.expect("ready");
-        // What the directory says by now must not matter. At 296 is how much of it is in use.
+        // What the directory says by now must not matter.
         let used = match damaged {
             "whole" => None,
             "damaged" => Some(u64::MAX),
-            _ => Some(320u64),
+            _ => Some(FIRST_ENTRY),
         };
-        let file = std::fs::File::options().write(true).open(scratch.path());
-        let file = file.expect("it is there");
+        let file = File::options().write(true).open(scratch.path());
         if let Some(used) = used {
-            std::os::unix::fs::FileExt::write_all_at(&file, &used.to_ne_bytes(), 296)
+            let file = file.expect("it is there");
+            file.write_all_at(&used.to_ne_bytes(), USED)
                 .expect("there is room");
         }
         holder.tell("go");
@@ -197,7 +203,8 @@ pub fn a_forgotten_guard_keeps_lock_and_memory_until_its_thread_ends() {
         assert_eq!(value.holder().map(|found| found.tid), Some(holder.id()));
         holder.tell("go");
         holder.succeed();
-        assert!(value.lock().expect("its end freed it").owner_died());
+        let freed = value.lock_timeout(Duration::from_secs(30));
+        assert!(freed.expect("its end freed it").owner_died());
         assert_eq!(value.load(), 1);
     }
 }

@@ -11,6 +11,7 @@ mod limits;
 mod namespaces;
 mod pthread;
 #[allow(
+    dead_code,
     unused_imports,
     reason = "two suites share it, and neither needs all of it"
 )]

@@ -82,7 +82,7 @@ fn length_of_list() -> usize {
         // SAFETY: the head, or a link of a lock that this thread holds and that stays mapped.
         let next = (unsafe { entry.read() } & !1) as *const usize;
         // SAFETY: the word before each link, and before the head, is the link back.
-        let back = (unsafe { next.sub(1).read() } & !1) as *const usize;
+        let back = (unsafe { next.wrapping_sub(1).read() } & !1) as *const usize;
         assert_eq!(back, entry, "the list is the same both ways");
         if next == head {
             return length;
