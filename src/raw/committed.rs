@@ -261,7 +261,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     #[inline]
     fn commit(self, value: &T) {
         // Relaxed: only the owner writes it.
-        let next = self.line.sequence.load(Relaxed) + 1;
+        let next = self.line.sequence.load(Relaxed).wrapping_add(1);
         if Self::IS_SMALL {
             // The commit. Release: pairs with the Acquire in `load`.
             self.line.value.store(shareable::to_word(value), Release);
@@ -309,7 +309,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     /// on sees that, or is in the value that is read next, or has moved the sequence.
     fn announce_watcher(self) -> u64 {
         let sequence = self.line.sequence.load(SeqCst);
-        self.raise_watched(sequence + 1);
+        self.raise_watched(sequence.wrapping_add(1));
         self.protocol.announce();
         sequence
     }

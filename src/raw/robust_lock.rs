@@ -365,7 +365,7 @@ impl RobustLock {
             return;
         }
         // Relaxed throughout: `misses` decides only when to look after a count that is too high.
-        if self.misses.fetch_add(1, Relaxed) + 1 < MISSES_TO_REPAIR {
+        if self.misses.fetch_add(1, Relaxed) < MISSES_TO_REPAIR - 1 {
             return;
         }
         self.misses.store(0, Relaxed);
