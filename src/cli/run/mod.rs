@@ -1,38 +1,32 @@
 //! `run`: workers count together, and the total is verified.
 
+mod progress;
+mod signals;
+mod summary;
+mod verdict;
+
 use std::ffi::OsString;
-use std::fmt::Write;
-use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
-use super::args;
-use super::exit_code::{FAILED, Failure, WRONG};
-use super::output;
+use self::progress::{Bar, Progress};
+use super::exit_code::Failure;
+use super::{args, output};
 use crate::contender::LockKind;
-use crate::run::{Outcome, Plan, Program, Report, Start, Watch};
+use crate::run::{Plan, Program, Start, Watch};
 use crate::segment;
-
-/// A run that is over before this needs no progress bar.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Count with several processes under one lock, and verify the total
 #[derive(Args)]
 #[command(after_help = "\
-Times are written 10ms, 1.5s or 2m. With COMMAND, that program is the worker: it finds SHMCOUNT_NAME,
-SHMCOUNT_WORKER (from 0), SHMCOUNT_PROCS and SHMCOUNT_ADDS in its environment.
+Times are written 10ms, 1.5s or 2m; a bare number is in seconds. COMMAND finds SHMCOUNT_NAME, \
+SHMCOUNT_WORKER (from 0), SHMCOUNT_PROCS and SHMCOUNT_ADDS in its environment; what it leaves \
+running ends with it. While a run goes on, `shmcount get NAME` prints the total so far.
 
-Exit status: 0 verified; 1 counted, but the total is wrong; 2 wrong usage; 3 a worker failed or the
-time was over; 4 the system or the segment refused; 126 COMMAND cannot be run; 127 it was not found;
-130 or 143 interrupted.
+Exit status: 0 verified; 1 counted, but the total is wrong; 2 wrong usage; 3 a worker failed or the \
+time was over; 4 the system or the segment refused; 126 COMMAND cannot be run; 127 it was not found; \
+129, 130 or 143 interrupted by SIGHUP, SIGINT or SIGTERM.
 
 Examples:
   shmcount run --procs 5 --adds 100
@@ -116,25 +110,19 @@ enum Release {
     Plain,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Progress {
-    Auto,
-    Always,
-    Never,
-}
-
 impl Run {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let (json, plan) = (self.json, self.plan());
-        let (watch, bar) = self.watch()?;
-        let report = plan.watch(watch).run();
+        output::check()?;
+        let bar = Bar::new(self.progress, self.trace);
+        let watch = signals::interrupt(bar.watch(Watch::default()))?;
+        let report = self.plan().watch(watch).run();
         bar.clear();
         let report = report?;
-        match json {
+        match self.json {
             true => output::line(serde_json::to_string(&report).expect("a report is plain data"))?,
-            false => output::text(summary(&report))?,
+            false => output::text(summary::of(&report))?,
         }
-        verdict(&report)
+        verdict::of(&report)
     }
 
     fn plan(&self) -> Plan {
@@ -183,179 +171,5 @@ impl Run {
             });
         }
         plan
-    }
-
-    fn watch(&self) -> Result<(Watch, Bar), Failure> {
-        let bar = Bar::new(self.progress, self.trace);
-        let mut watch = Watch::default();
-        if bar.is_shown {
-            let bar = bar.clone();
-            watch = watch.progress(move |done, all| bar.show(done, all));
-        }
-        let signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| Failure::Error {
-            code: super::exit_code::REFUSED,
-            error: format!("cannot listen for signals: {error}").into(),
-            help: None,
-        })?;
-        let signals = Mutex::new(Some(signals));
-        let interrupted = watch.interrupted();
-        let watch = watch.on_start(move |ringer| {
-            let mut signals = signals.lock().ok().and_then(|mut signals| signals.take());
-            let interrupted = Arc::clone(&interrupted);
-            thread::spawn(move || {
-                for signal in signals.iter_mut().flat_map(|signals| signals.forever()) {
-                    interrupted.store(signal, Relaxed);
-                    ringer.ring(u32::MAX);
-                }
-            });
-        });
-        Ok((watch, bar))
-    }
-}
-
-/// A progress bar that comes late and leaves nothing behind.
-#[derive(Clone)]
-struct Bar {
-    bar: ProgressBar,
-    is_shown: bool,
-    started: Instant,
-    patience: Duration,
-}
-
-impl Bar {
-    fn new(when: Progress, is_traced: bool) -> Self {
-        let is_terminal = std::io::stderr().is_terminal();
-        let is_shown = match when {
-            Progress::Always => true,
-            Progress::Auto => is_terminal && !is_traced,
-            Progress::Never => false,
-        };
-        let style = ProgressStyle::with_template(
-            "{bar:40} {percent:>3}% {human_pos} of {human_len} adds, {eta} left",
-        );
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        Self {
-            bar: bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())),
-            is_shown,
-            started: Instant::now(),
-            patience: if when == Progress::Always {
-                Duration::ZERO
-            } else {
-                PATIENCE
-            },
-        }
-    }
-
-    fn show(&self, done: u64, all: u64) {
-        if self.started.elapsed() < self.patience {
-            return;
-        }
-        if self.bar.is_hidden() {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
-        self.bar.set_length(all);
-        self.bar.set_position(done);
-    }
-
-    fn clear(&self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-fn summary(report: &Report) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "{name:<9} {value}");
-    };
-    let workers = match report.threads {
-        1 => format!("{} processes", report.procs),
-        threads => format!("{} processes × {threads} threads", report.procs),
-    };
-    line(
-        "workers",
-        format!("{workers}, {} adds each, lock {}", report.adds, report.lock),
-    );
-    line("counted", report.r#final.to_string());
-    line("expected", report.expected.to_string());
-    line("lost", report.lost.to_string());
-    if report.kills > 0 || report.recoveries > 0 {
-        line(
-            "killed",
-            format!(
-                "{} workers; the lock was recovered {} times",
-                report.kills, report.recoveries
-            ),
-        );
-    }
-    line("time", format!("{:.3} ms", report.elapsed_ns as f64 / 1e6));
-    line("an add", format!("{:.1} ns", report.ns_per_add));
-    if report.verified {
-        line("verified", "every add counted exactly once".to_owned());
-    }
-    text
-}
-
-/// Says what went wrong, if something did.
-fn verdict(report: &Report) -> Result<(), Failure> {
-    let failure = |code, text: String, help: Option<&str>| {
-        Err(Failure::Error {
-            code,
-            error: text.into(),
-            help: help.map(str::to_owned),
-        })
-    };
-    match &report.outcome {
-        Outcome::Interrupted { signal } => Err(Failure::Code(128 + *signal as u8)),
-        Outcome::TimedOut {
-            after,
-            killed_holding,
-            waiting,
-        } => {
-            let mut text = format!(
-                "not done after {after:?}: counted {} of {}",
-                report.r#final, report.expected
-            );
-            for (worker, pid) in killed_holding {
-                let _ = write!(
-                    text,
-                    "\nerror: worker {worker} (pid {pid}) was killed by SIGKILL while holding the {} lock, \
-                     and {waiting} threads wait for it",
-                    report.lock
-                );
-            }
-            let help = match killed_holding.is_empty() {
-                true => "allow more time with --timeout",
-                false => "this lock stays taken when its holder is killed; --lock robust does not",
-            };
-            failure(FAILED, text, Some(help))
-        }
-        Outcome::WorkerFailed => {
-            let failed = report
-                .workers
-                .iter()
-                .find(|worker| worker.status != "finished" && worker.status != "stopped");
-            let text = failed.map_or("a worker failed".to_owned(), |worker| {
-                format!(
-                    "worker {} (pid {}) failed: {}",
-                    worker.index, worker.pid, worker.status
-                )
-            });
-            failure(FAILED, text, None)
-        }
-        _ if report.verified => Ok(()),
-        _ => {
-            let (counted, expected) = (report.r#final, report.expected);
-            let what = match report.lost {
-                1 => "1 add was lost".to_owned(),
-                lost if lost > 0 => format!("{lost} were lost"),
-                lost => format!("{} too many", -lost),
-            };
-            failure(
-                WRONG,
-                format!("counted {counted}, expected {expected}: {what}"),
-                None,
-            )
-        }
     }
 }
