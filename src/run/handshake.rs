@@ -7,9 +7,9 @@
 
 use std::env;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
+use nix::unistd::{AccessFlags, access};
 use serde::{Deserialize, Serialize};
 
 use super::worker::Job;
@@ -59,15 +59,14 @@ const LONGEST_DIRECTORY: usize = 107 - "/.tmpXXXXXX/socket".len();
 impl Door {
     /// Makes a socket in the directory for temporary files.
     pub(super) fn new() -> io::Result<Self> {
+        // The crate panics when it cannot make its directory there.
         let directory = env::temp_dir();
-        // The crate panics when it is no text.
-        if directory.to_str().is_none()
-            || directory.as_os_str().as_bytes().len() > LONGEST_DIRECTORY
+        access(&directory, AccessFlags::W_OK | AccessFlags::X_OK)?;
+        if directory
+            .to_str()
+            .is_none_or(|path| path.len() > LONGEST_DIRECTORY)
         {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("TMPDIR is longer than {LONGEST_DIRECTORY} bytes or no UTF-8"),
-            ));
+            return Err(io::ErrorKind::InvalidFilename.into());
         }
         let (server, address) = IpcOneShotServer::new()?;
         Ok(Self { server, address })

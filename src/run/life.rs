@@ -62,7 +62,9 @@ impl Life {
         let (pid, stage) = match (&plan.work, plan.start) {
             (Work::Program(program), _) => (spawn_program(program, job)?, Stage::Working(None)),
             (Work::BuiltIn(path), Start::Spawn) => {
-                let door = Door::new().map_err(Error::system("make a socket for a worker"))?;
+                let door = Door::new().map_err(Error::system(
+                    "make a socket in the directory for temporary files (TMPDIR)",
+                ))?;
                 let pid = spawn_self(path.as_deref(), job, &door, ringer).map_err(cannot)?;
                 (pid, Stage::Starting(door))
             }

@@ -236,6 +236,7 @@ impl Plan {
     /// `SHMCOUNT_NAME`, `SHMCOUNT_WORKER`, `SHMCOUNT_PROCS` and `SHMCOUNT_ADDS` in its environment.
     pub fn program(mut self, program: Program) -> Self {
         self.work = Work::Program(program);
+        self.start = Start::Spawn;
         self
     }
 

@@ -135,14 +135,10 @@ fn too_few_processes_are_an_error() {
     fs::copy(SHMCOUNT, &program).unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     for start in ["spawn", "fork"] {
-        let line = format!("ulimit -u 3 && exec \"$0\" run --start {start}");
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", &line])
-            .arg(&program)
-            .uid(user)
-            .gid(user)
-            .current_dir("/");
+        let limited = ["run", "--start", start];
+        let mut command = Command::new("prlimit");
+        command.arg("--nproc=3").arg(&program).args(limited);
+        command.uid(user).gid(user).current_dir("/");
         let done = finish(&mut command);
         let says = [
             "cannot start worker ",
@@ -207,7 +203,10 @@ fn directory_for_temporary_files_that_is_not_there_is_an_error() {
         let mut command = Command::new(SHMCOUNT);
         finish(command.arg("run").env("TMPDIR", directory))
     };
-    let says = ["cannot make a socket for a worker", "TMPDIR"];
+    let says = [
+        "cannot make a socket in the directory for temporary files",
+        "TMPDIR",
+    ];
     run("/nonexistent").assert_refused(4, &says);
     run(&format!("/tmp/{}", "long".repeat(40))).assert_refused(4, &says);
 }

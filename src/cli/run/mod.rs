@@ -134,10 +134,6 @@ impl Run {
             .delay(self.delay)
             .hold(self.hold)
             .lock(self.lock)
-            .start(match self.start {
-                StartMethod::Spawn => Start::Spawn,
-                StartMethod::Fork => Start::Fork,
-            })
             .kills(self.kill)
             .timeout((!self.timeout.is_zero()).then_some(self.timeout));
         if let Some(release) = self.release {
@@ -170,6 +166,9 @@ impl Run {
                 arguments: arguments.to_vec(),
             });
         }
-        plan
+        plan.start(match self.start {
+            StartMethod::Spawn => Start::Spawn,
+            StartMethod::Fork => Start::Fork,
+        })
     }
 }
