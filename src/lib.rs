@@ -37,3 +37,8 @@ pub mod sys;
 pub use raw::shareable::Shareable;
 pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin};
 pub use sync::{AddError, Integer, Lock, LockError, LockGuard, Value, ValueGuard};
+
+/// The examples of the README, compiled and run by the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

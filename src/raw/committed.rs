@@ -203,9 +203,9 @@ impl<'a, T: Shareable> Committed<'a, T> {
     ) -> Result<T, T> {
         loop {
             // The word before the value: a death that we do not see in the value, we see here.
-            let (death, word) = self.line.lock.death_watch();
+            let death = self.line.lock.death_watch();
             if self.line.lock.is_orphaned() {
-                self.pass_on(me);
+                self.stand_in(me);
                 continue;
             }
             let sequence = self.announce_watcher();
@@ -216,8 +216,12 @@ impl<'a, T: Shareable> Committed<'a, T> {
             if deadline.is_some_and(Deadline::has_passed) {
                 return Err(value);
             }
-            let changed = (self.sequence_futex(), sequence as u32);
-            self.sleep(me, changed, (death, word), deadline);
+            self.sleep(
+                me,
+                death,
+                (self.sequence_futex(), sequence as u32),
+                deadline,
+            );
         }
     }
 
@@ -276,10 +280,15 @@ impl<'a, T: Shareable> Committed<'a, T> {
         self.line.lock.leave(me, self.protocol);
         // After the release, so behind the same barrier as the look at the sleepers; and before
         // the lock stops being pending, so that a death here still wakes somebody who comes here.
+        self.wake_watchers_if_any();
+        me.clear_pending();
+    }
+
+    #[inline]
+    fn wake_watchers_if_any(self) {
         if self.line.watched.load(SeqCst) != 0 {
             self.wake_watchers();
         }
-        me.clear_pending();
     }
 
     #[cold]
@@ -296,24 +305,36 @@ impl<'a, T: Shareable> Committed<'a, T> {
         }
     }
 
-    /// Says that somebody is about to sleep, and returns the sequence to sleep at.
+    /// Says that somebody is about to sleep, and returns the sequence to sleep at. A commit from here
+    /// on sees that, or is in the value that is read next, or has moved the sequence.
     fn announce_watcher(self) -> u64 {
-        loop {
-            let sequence = self.line.sequence.load(SeqCst);
-            self.line.watched.fetch_max(sequence + 1, SeqCst);
-            self.protocol.announce();
-            // Either a commit from here on sees the announcement, or we see the commit.
-            if self.line.sequence.load(SeqCst) == sequence {
-                return sequence;
+        let sequence = self.line.sequence.load(SeqCst);
+        self.raise_watched(sequence + 1);
+        self.protocol.announce();
+        sequence
+    }
+
+    fn raise_watched(self, announcement: u64) {
+        let mut watched = self.line.watched.load(SeqCst);
+        while watched < announcement {
+            if watched != 0 {
+                // Ours would hide that somebody sleeps at an older sequence, whom a commit since
+                // then still has to wake.
+                futex::wake_all(self.sequence_futex());
             }
+            let raised = self
+                .line
+                .watched
+                .compare_exchange(watched, announcement, SeqCst, SeqCst);
+            watched = raised.err().unwrap_or(announcement);
         }
     }
 
     fn sleep(
         self,
         me: Thread,
-        changed: (Futex<'_>, u32),
         death: (Futex<'_>, u32),
+        changed: (Futex<'_>, u32),
         deadline: Option<Deadline>,
     ) {
         let until = self.protocol.sleep_until(deadline);
@@ -324,19 +345,30 @@ impl<'a, T: Shareable> Committed<'a, T> {
         // A wake-up on the word is the kernel's, for one of all who sleep there. Killed with it
         // in hand, the kernel gives it to the next, because the lock is pending.
         me.set_pending(self.line.lock.node());
-        if futex::wait_either([changed, death], until) == Awake::Woken(DEATH) {
-            self.pass_on(me);
+        // The word first: who commits, releases and is killed while we come to the sequence finds
+        // us queued there already, though the word may be free again as it was.
+        if futex::wait_either([death, changed], until) == Awake::Woken {
+            self.stand_in(me);
         }
         me.clear_pending();
     }
 
-    /// Sees to it that everyone hears of a death: taking the lock and leaving it does.
+    /// Does what a process that died may have left undone. A wake-up may have been the kernel's in
+    /// its stead, even when a commit woke us as well.
     #[cold]
-    fn pass_on(self, me: Thread) {
-        // If it has an owner by now, that one's leaving does.
-        if let Ok(acquired) = self.line.lock.try_enter(me, self.protocol) {
-            self.recover_after(acquired);
-            self.leave(me);
+    fn stand_in(self, me: Thread) {
+        let lock = &self.line.lock;
+        if lock.is_orphaned() {
+            // If it has an owner by now, that one's leaving does the rest.
+            if let Ok(acquired) = lock.try_enter(me, self.protocol) {
+                self.recover_after(acquired);
+                self.leave(me);
+            }
+        } else if lock.owner().is_none() {
+            me.set_pending(lock.node());
+            lock.wake_next(me, self.protocol);
+            self.wake_watchers_if_any();
+            me.clear_pending();
         }
     }
 
@@ -350,8 +382,5 @@ impl<'a, T: Shareable> Committed<'a, T> {
         &self.places[start..start + words]
     }
 }
-
-/// The index of the lock word in a watcher's sleep.
-const DEATH: usize = 1;
 
 const _: () = assert!(size_of::<Line>() == 64 && offset_of!(Line, value) == 40);

@@ -219,6 +219,13 @@ impl RobustLock {
                 self.word.swap(UNLOCKED, SeqCst);
             }
         }
+        self.wake_next(me, protocol);
+    }
+
+    /// Wakes a sleeper of the pending lock if one may be there: what a release owes, for whoever
+    /// stands in for a releaser that died.
+    #[inline]
+    pub(super) fn wake_next(&self, me: Thread, protocol: Protocol) {
         if self.sleepers.load(SeqCst) & COUNT != 0 {
             self.wake_sleeper(me, protocol);
         }

@@ -13,8 +13,7 @@ use std::time::Duration;
 use bytemuck::{Pod, Zeroable};
 
 use super::error::{Error, Foreign};
-use super::{FIRST_ENTRY, Mapped, located};
-use crate::raw::committed::Line;
+use super::{FIRST_ENTRY, Mapped};
 use crate::raw::shareable::{self, ElementType, Shareable};
 use crate::sys::atomic::{AtomicU64, Relaxed};
 use crate::sys::clock::Deadline;
@@ -223,16 +222,6 @@ impl<'a> Directory<'a> {
     pub(super) fn find(&self, object: &str) -> Result<Option<Entry>, Error> {
         let entries = self.entries()?;
         Ok(entries.into_iter().find(|entry| entry.name == object))
-    }
-
-    /// Returns the lock lines of all objects that have one.
-    pub(super) fn lines(&self) -> Result<Vec<&'a Line>, Error> {
-        let entries = self.entries()?;
-        Ok(entries
-            .iter()
-            .filter(|entry| matches!(entry.kind(), Some(Kind::Value | Kind::Lock)))
-            .filter_map(|entry| located::line_of(self.segment.words(entry.range())?))
-            .collect())
     }
 
     /// Returns the object of this name and shape, made now if it is not there.

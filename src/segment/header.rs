@@ -20,13 +20,11 @@ use crate::raw::robust_lock::Wakes;
 use crate::raw::shareable;
 use crate::sys::process::{self, Identity};
 use crate::sys::robust_list;
-use crate::sys::shm::{self, Mapping};
+use crate::sys::shm::{self, MODE, Mapping};
 
 const MAGIC: [u8; 8] = *b"shmcount";
 /// Raised with every change of what the bytes mean.
 const VERSION: u32 = 1;
-/// Segments are private to their user.
-const MODE: u32 = 0o600;
 /// The bit of `flags` that marks a segment as useless without its creator.
 const TEMPORARY: u32 = 1;
 

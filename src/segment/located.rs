@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use super::directory::Entry;
+use super::directory::{Entry, Kind};
 use super::error::{Error, Foreign};
 use super::{Name, Segment};
 use crate::raw::committed::{Committed, Line};
@@ -29,6 +29,9 @@ impl Located {
             let offset = entry.range().start as u64;
             Error::foreign(segment_name(segment), Foreign::Directory { offset })
         })?;
+        if matches!(entry.kind(), Some(Kind::Value | Kind::Lock)) {
+            segment.mapped.remember_line(entry.range().start);
+        }
         Ok(Self {
             words: NonNull::from(words),
             protocol: segment.protocol(),

@@ -3,6 +3,13 @@
 //! [`Segment`] is the whole: made under a private name and published whole, or opened and checked
 //! before a byte of it is trusted. Its [`directory`] says which objects lie where. Removing a
 //! segment takes its name away; who has it open goes on with it.
+//!
+//! A segment is private to its user, and who may write it is trusted. Damage to header or directory
+//! is an error to whoever opens or looks for an object. A file that is cut while it is mapped is
+//! what it is for every mapped file: SIGBUS to whoever touches what is gone. No length check
+//! comes in time, only a memfd can be sealed, and a handler is the program's to install. The
+//! kernel then frees the other locks of the killed thread, but those that it took before one that
+//! was cut off itself stay taken, for the kernel's walk of them ends there.
 
 pub mod directory;
 mod error;
@@ -11,11 +18,12 @@ mod located;
 mod name;
 mod options;
 
+use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::raw::committed::{Committed, Line};
@@ -223,6 +231,8 @@ struct Mapped {
     name: Name,
     mapping: ManuallyDrop<Mapping>,
     protocol: Protocol,
+    /// Where the locks are that this process has handles of, or had.
+    lines: Mutex<BTreeSet<usize>>,
 }
 
 /// Where the line of the directory is: after the header, on its own cache line.
@@ -236,6 +246,7 @@ impl Mapped {
             name,
             mapping: ManuallyDrop::new(mapping),
             protocol,
+            lines: Mutex::default(),
         }
     }
 
@@ -253,12 +264,23 @@ impl Mapped {
         used_of(&self.mapping, self.protocol)
     }
 
+    /// Remembers where a lock is that this process may take.
+    fn remember_line(&self, offset: usize) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.insert(offset);
+    }
+
     /// Tells whether a thread of this process holds a lock here. Its robust list leads into the
     /// mapping then, which must stay.
+    ///
+    /// Does not ask the directory: it may have been damaged since.
     fn holds_own_lock(&self) -> bool {
         let held_by_us = |line: &Line| line.lock().owner().is_some_and(process::is_own_thread);
-        let objects = Directory::of(self).lines().unwrap_or_default();
-        held_by_us(self.used().line()) || objects.into_iter().any(held_by_us)
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines
+            .iter()
+            .filter_map(|offset| located::line_of(self.words(*offset..offset + size_of::<Line>())?))
+            .any(held_by_us)
     }
 }
 

@@ -81,7 +81,13 @@ impl SegmentOptions {
     pub fn create(&self, name: &str) -> Result<Segment, Error> {
         let name = Name::new(name)?;
         robust_list::check_layout()?;
-        let size = (FIRST_ENTRY.saturating_add(self.capacity)).next_multiple_of(64);
+        let size = (FIRST_ENTRY.checked_add(self.capacity))
+            .and_then(|bytes| bytes.checked_next_multiple_of(64))
+            .filter(|size| isize::try_from(*size).is_ok());
+        let size = size.ok_or_else(|| Error::NoSpace {
+            name: name.clone(),
+            size: self.capacity,
+        })?;
         let release = self.release_of_new_segment()?;
         let protocol = protocol(release, wakes_of_new_segment(), self.spin);
         let fill = |mapping: &Mapping| {

@@ -47,8 +47,8 @@ impl<'a> Futex<'a> {
 /// Why a sleep ended. Whatever it was, the caller looks at its words again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awake {
-    /// Somebody woke the sleeper, through the word of this index.
-    Woken(usize),
+    /// Somebody woke the sleeper, through at least one of its words.
+    Woken,
     /// A word did not hold what was expected of it, or a signal came.
     Early,
     /// The deadline passed.
@@ -129,9 +129,10 @@ fn wake(word: Futex<'_>, most: i32) -> i64 {
 }
 
 fn awake(result: i64) -> Awake {
-    match usize::try_from(result) {
-        Ok(index) => Awake::Woken(index),
-        Err(_) => match std::io::Error::last_os_error().raw_os_error() {
+    match result {
+        // Which word it was says little: it may have been woken through both.
+        0.. => Awake::Woken,
+        _ => match std::io::Error::last_os_error().raw_os_error() {
             Some(libc::ETIMEDOUT) => Awake::TimedOut,
             _ => Awake::Early,
         },

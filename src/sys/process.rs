@@ -39,8 +39,17 @@ impl Identity {
     }
 
     /// Tells whether the process still runs. One that has ended and was not waited for does not.
+    ///
+    /// When that cannot be found out, for want of a descriptor say, it does: what belongs to the
+    /// dead is taken away from them.
     pub fn is_alive(self) -> bool {
-        Stat::of(self.pid).is_ok_and(|stat| stat.start == self.start && !stat.has_ended())
+        match Stat::of(self.pid) {
+            Ok(stat) => stat.start == self.start && !stat.has_ended(),
+            // NotFound when it was gone before the look, ESRCH when it went during it.
+            Err(error) => {
+                error.kind() != io::ErrorKind::NotFound && error.raw_os_error() != Some(libc::ESRCH)
+            }
+        }
     }
 }
 
@@ -61,8 +70,12 @@ pub fn of_thread(tid: u32) -> Option<u32> {
 }
 
 /// Tells whether a thread of the calling process has this id.
+///
+/// Asks the kernel, not `/proc`, which may be another PID namespace's, or gone after a chroot.
 pub fn is_own_thread(tid: u32) -> bool {
-    fs::exists(format!("/proc/self/task/{tid}")).unwrap_or(false)
+    // SAFETY: signal 0 is checked for and sent to nobody; no memory is passed.
+    let result = unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), tid, 0) };
+    result == 0
 }
 
 /// Returns the inode number that names the own PID namespace.
@@ -155,9 +168,10 @@ pub fn fork(work: impl FnOnce() -> i32) -> io::Result<u32> {
     }
 }
 
-/// The two fields of `/proc/PID/stat` that matter here.
+/// The fields of `/proc/PID/stat` that matter here.
 struct Stat {
     state: u8,
+    threads: u32,
     start: u64,
 }
 
@@ -172,13 +186,20 @@ impl Stat {
         let (_, after_name) = text.rsplit_once(") ")?;
         let mut fields = after_name.split(' ');
         let state = *fields.next()?.as_bytes().first()?;
-        // state is field 3, starttime field 22 (proc_pid_stat(5)).
-        let start = fields.nth(22 - 3 - 1)?.parse().ok()?;
-        Some(Self { state, start })
+        // state is field 3, num_threads 20 and starttime 22 (proc_pid_stat(5)).
+        let threads = fields.nth(20 - 3 - 1)?.parse().ok()?;
+        let start = fields.nth(22 - 20 - 1)?.parse().ok()?;
+        Some(Self {
+            state,
+            threads,
+            start,
+        })
     }
 
     fn has_ended(&self) -> bool {
-        matches!(self.state, b'Z' | b'X')
+        // The state is the first thread's. It may end before the others do; of a process that
+        // has ended it is the only one left.
+        matches!(self.state, b'Z' | b'X') && self.threads <= 1
     }
 }
 
@@ -190,7 +211,7 @@ mod tests {
     fn a_name_with_parentheses_does_not_shift_the_fields() {
         let text = "7 (a) b) c) S 1 7 7 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 1\n";
         let stat = Stat::parse(text).expect("well formed");
-        assert_eq!((stat.state, stat.start), (b'S', 4242));
+        assert_eq!((stat.state, stat.threads, stat.start), (b'S', 1, 4242));
     }
 
     #[test]

@@ -9,23 +9,33 @@
 //! is there whole or not at all. A builder that is killed leaves only the private name, which
 //! tells who made it; [`reap_unfinished`] removes it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
+use super::clock::Deadline;
 use super::process::{self, Identity};
 
 /// Where glibc's `shm_open` puts its objects.
 const DIRECTORY: &str = "/dev/shm";
+/// The mode of every object: private to its user.
+pub const MODE: u32 = 0o600;
 /// What private names begin with. Followed by PID namespace, pid, start time and a number.
 const UNFINISHED: &str = "shmcount~";
+/// A removal takes microseconds; who holds the file this long has been stopped.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Removers hardly ever meet, and flock(2) knows no deadline.
+const POLL: Duration = Duration::from_millis(1);
 
 /// A shared-memory object that is mapped for reading and writing.
 ///
@@ -53,12 +63,13 @@ impl Mapping {
         fill: impl FnOnce(&Self) -> Result<(), E>,
     ) -> Result<Self, E> {
         let public = path_of(name);
-        if fs::exists(&public)? {
-            return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+        match fs::symlink_metadata(&public) {
+            Ok(_) => return Err(io::Error::from(io::ErrorKind::AlreadyExists).into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
         }
         reap_unfinished()?;
-        let private = PrivateName::new()?;
-        let mapping = Self::create(&private.name, size)?;
+        let (private, mapping) = Self::create_private(size)?;
         fill(&mapping)?;
         fs::hard_link(path_of(&private.name), &public)?;
         Ok(mapping)
@@ -70,7 +81,8 @@ impl Mapping {
     ///
     /// Whatever the system answers; `NotFound` when the name is another object's by now.
     pub fn open(name: &str, file: &File) -> io::Result<Self> {
-        let shmem = with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).open())?;
+        let shmem = with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).open())?
+            .map_err(system_error)?;
         let inode = file.metadata()?.ino();
         let named = fs::symlink_metadata(path_of(name))?;
         if named.ino() != inode || shmem.len() as u64 != file.metadata()?.len() {
@@ -99,18 +111,37 @@ impl Mapping {
         self.inode
     }
 
+    fn create_private(size: usize) -> io::Result<(PrivateName, Self)> {
+        loop {
+            let private = PrivateName::new()?;
+            match Self::create(&private.name, size) {
+                // This process left it when it was another program, before exec. The next is free.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                created => return Ok((private, created?)),
+            }
+        }
+    }
+
     fn create(name: &str, size: usize) -> io::Result<Self> {
         let mut shmem =
-            with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).size(size).create())?;
+            with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).size(size).create())?
+                .map_err(system_error)?;
         shmem.set_owner(false);
-        let file = open_file(&path_of(name))?;
+        let path = path_of(name);
+        // The umask may have taken more away than there is to give.
+        fs::set_permissions(&path, Permissions::from_mode(MODE))?;
+        let open = || File::options().write(true).open(&path);
+        let file = with_standard_descriptors(open)??;
         nix::fcntl::posix_fallocate(&file, 0, size as libc::off_t)?;
         let inode = file.metadata()?.ino();
         Ok(Self { shmem, inode })
     }
 }
 
-/// Opens the file behind a name without following or waiting for anything.
+/// Opens the file behind a name, for looking at it, without following or waiting for anything.
+///
+/// Not for writing: it may get a standard descriptor that was closed, and what another thread
+/// prints to that must not end up in a segment.
 ///
 /// # Errors
 ///
@@ -118,7 +149,6 @@ impl Mapping {
 pub fn open_file(path: &Path) -> io::Result<File> {
     File::options()
         .read(true)
-        .write(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)
 }
@@ -136,23 +166,47 @@ pub fn path_of(name: &str) -> PathBuf {
 ///
 /// # Errors
 ///
-/// Whatever the system answers.
+/// EBUSY when another remover has been at it for ten seconds; whatever the system answers.
 pub fn unlink(name: &str, inode: u64) -> io::Result<bool> {
     let path = path_of(name);
+    // Before opening: a successor may be a fifo or a device, or may not be ours to open.
+    if inode_of(&path)? != Some(inode) {
+        return Ok(false);
+    }
     let file = match open_file(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        file => file?,
+        file => lock_for_removal(file?)?,
     };
-    let file = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno)?;
-    let named = match fs::symlink_metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        named => named?,
-    };
-    if file.metadata()?.ino() != inode || named.ino() != inode {
+    if file.metadata()?.ino() != inode || inode_of(&path)? != Some(inode) {
         return Ok(false);
     }
     fs::remove_file(&path)?;
     Ok(true)
+}
+
+/// Returns the inode number behind a name, if there is one.
+fn inode_of(path: &Path) -> io::Result<Option<u64>> {
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok(Some(named.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Keeps other removers of a file away, or gives up with EBUSY: one of them was stopped.
+fn lock_for_removal(mut file: File) -> io::Result<Flock<File>> {
+    let deadline = Deadline::after(PATIENCE);
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((_, Errno::EWOULDBLOCK)) if deadline.has_passed() => {
+                return Err(Errno::EBUSY.into());
+            }
+            Err((unlocked, Errno::EWOULDBLOCK)) => file = unlocked,
+            Err((_, errno)) => return Err(errno.into()),
+        }
+        thread::sleep(POLL);
+    }
 }
 
 /// Returns the names of all objects, in no order.
@@ -220,8 +274,8 @@ fn os_id(name: &str) -> String {
     format!("/{name}")
 }
 
-/// Calls `map` while descriptors 0, 1 and 2 are in use, so that it gets none of them.
-fn with_standard_descriptors(map: impl FnOnce() -> Result<Shmem, ShmemError>) -> io::Result<Shmem> {
+/// Calls `open` while descriptors 0, 1 and 2 are in use, so that it gets none of them.
+fn with_standard_descriptors<T>(open: impl FnOnce() -> T) -> io::Result<T> {
     let mut fill = Vec::new();
     loop {
         let null = File::open("/dev/null")?;
@@ -230,7 +284,7 @@ fn with_standard_descriptors(map: impl FnOnce() -> Result<Shmem, ShmemError>) ->
         }
         fill.push(null);
     }
-    map().map_err(system_error)
+    Ok(open())
 }
 
 fn system_error(error: ShmemError) -> io::Error {

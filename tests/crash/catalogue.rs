@@ -1,0 +1,200 @@
+//! Every scenario there is. An object joins with a line: how it is made, what is done to it, and
+//! what that makes of its state.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use shmcount::{Release, Value};
+
+use super::making;
+use super::run::{Fate, Run, kill_everywhere};
+use super::scenario::{
+    Expected, SAY, Scenario, Test, alone, lock_scenarios, value_cast, watch_scenarios,
+};
+use super::situations::Cast;
+use super::storm::{kills, seed, storm};
+use super::twins::{Fault, Twin};
+
+type Large = [u64; 16];
+
+const EXCHANGE: Release = Release::Exchange;
+const PLAIN: Release = Release::Plain;
+
+macro_rules! for_both_releases {
+    ($scenarios:ident, $of:ident, $operation:literal, $initial:expr, $act:expr, $next:expr) => {
+        $scenarios.extend($of($operation, "exchange", || {
+            value_cast(EXCHANGE, $initial, $act, $next)
+        }));
+        $scenarios.extend($of($operation, "plain", || {
+            value_cast(PLAIN, $initial, $act, $next)
+        }));
+    };
+}
+
+/// Returns all tests.
+pub fn tests() -> Vec<Test> {
+    let scenarios = scenarios().into_iter().map(Scenario::into_test);
+    let storms = [("exchange", EXCHANGE), ("plain", PLAIN)].map(|(name, release)| Test {
+        name: format!("a_storm_loses_nothing_and_stops_nobody::{name}"),
+        is_ignored: false,
+        play: Box::new(move || {
+            let report = storm(release, kills(), seed())?;
+            println!("{SAY}storm, {name} release: {report}");
+            Ok(())
+        }),
+    });
+    scenarios.chain(storms).collect()
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for_both_releases!(all, lock_scenarios, "fetch_add", 7i64, add, |n| n + 5);
+    for_both_releases!(
+        all,
+        lock_scenarios,
+        "guard of a small value",
+        7i64,
+        add_by_guard,
+        |n| n + 5
+    );
+    for_both_releases!(
+        all,
+        lock_scenarios,
+        "guard of a large value",
+        [1; 16],
+        add_to_all,
+        next_of_all
+    );
+    for_both_releases!(
+        all,
+        lock_scenarios,
+        "store of a large value",
+        [1; 16],
+        store,
+        |_| [2; 16]
+    );
+    for_both_releases!(
+        all,
+        lock_scenarios,
+        "guard dropped by a panic",
+        7i64,
+        panic_inside,
+        |n| n
+    );
+    for_both_releases!(all, watch_scenarios, "fetch_add", 7i64, add, |n| n + 5);
+    for_both_releases!(
+        all,
+        watch_scenarios,
+        "guard of a large value",
+        [1; 16],
+        add_to_all,
+        next_of_all
+    );
+    for (release, name) in [(EXCHANGE, "exchange"), (PLAIN, "plain")] {
+        all.extend([
+            alone("open or create a segment", name, move |run| {
+                making::creating_a_segment(release, run)
+            }),
+            alone("open or create an object", name, move |run| {
+                making::creating_an_object(release, run)
+            }),
+            alone("remove a segment", name, move |run| {
+                making::removing_a_segment(release, run)
+            }),
+        ]);
+    }
+    all.extend(lock_scenarios("twin without a fault", "-", || {
+        twin_cast(Fault::None)
+    }));
+    all.extend(broken_twins());
+    all
+}
+
+/// One scenario for each broken twin: the one that must catch it.
+fn broken_twins() -> Vec<Scenario> {
+    let twin = |name, situation, cast: fn() -> Cast<Twin>, scene: Scene| {
+        Scenario::new(name, situation, "-", move || {
+            let cast = cast();
+            kill_everywhere(|run| scene(&cast, run))
+        })
+        .expect(Expected::Caught)
+    };
+    vec![
+        twin(
+            "twin: WAITERS only when contended",
+            "one sleeps, a third takes it",
+            || twin_cast(Fault::WaitersOnlyWhenContended),
+            Cast::with_a_sleeper_and_a_third,
+        ),
+        twin(
+            "twin: nothing pending",
+            "alone",
+            || twin_cast(Fault::NothingPending),
+            Cast::uncontended,
+        ),
+        twin(
+            "twin: nothing pending",
+            "woken by a release",
+            || twin_cast(Fault::NothingPending),
+            Cast::woken_by_a_release,
+        ),
+        twin(
+            "twin: commit in two stores",
+            "alone",
+            || twin_cast(Fault::TwoStores),
+            Cast::uncontended,
+        ),
+        twin(
+            "twin: copy without a check",
+            "two commits pass a stopped reader",
+            || twin_cast(Fault::UncheckedCopy),
+            Cast::overtaken_while_reading,
+        ),
+        twin(
+            "twin: does not lock",
+            "another tries while one is stopped",
+            || twin_cast(Fault::DoesNotLock),
+            Cast::excluding,
+        ),
+    ]
+}
+
+type Scene = fn(&Cast<Twin>, &mut Run) -> Fate;
+
+fn twin_cast(fault: Fault) -> Cast<Twin> {
+    Cast {
+        make: Box::new(move || Twin::new(fault)),
+        initial: [0, 0],
+        next: |pair| pair.map(|number| number + 1),
+    }
+}
+
+fn add(value: &Value<i64>) {
+    value.fetch_add(5).expect("no overflow, not held");
+}
+
+fn add_by_guard(value: &Value<i64>) {
+    *value.lock().expect("not held") += 5;
+}
+
+fn add_to_all(value: &Value<Large>) {
+    let mut guard = value.lock().expect("not held");
+    guard.iter_mut().for_each(|word| *word += 1);
+}
+
+fn next_of_all(all: Large) -> Large {
+    all.map(|word| word + 1)
+}
+
+fn store(value: &Value<Large>) {
+    value.store([2; 16]).expect("not held");
+}
+
+fn panic_inside(value: &Value<i64>) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut guard = value.lock().expect("not held");
+        *guard = 99;
+        // Without the panic hook, whose message is not part of what is killed.
+        resume_unwind(Box::new(()));
+    }));
+    assert!(outcome.is_err());
+}
