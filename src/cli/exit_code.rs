@@ -22,8 +22,6 @@ const NOT_FOUND: u8 = 127;
 
 /// Why a verb ends otherwise than with 0.
 pub(super) enum Failure {
-    /// All was said already.
-    Code(u8),
     /// What is wrong, and what to do about it.
     Error {
         code: u8,
@@ -54,7 +52,6 @@ impl Failure {
 pub(super) fn of(done: Result<(), Failure>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Code(code)) => ExitCode::from(code),
         Err(Failure::Error { code, error, help }) => {
             output::complain(message(&*error, help.as_deref()));
             ExitCode::from(code)

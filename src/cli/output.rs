@@ -7,9 +7,23 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use super::exit_code::{Failure, REFUSED};
+use crate::sys::stdout;
+
+/// Refuses to begin what has a result when there is nowhere to write it.
+pub(super) fn check() -> Result<(), Failure> {
+    if !stdout::was_closed() {
+        return Ok(());
+    }
+    Err(Failure::Error {
+        code: REFUSED,
+        error: "standard output is closed, and the result goes there".into(),
+        help: Some("leave it open, or write to /dev/null".to_owned()),
+    })
+}
 
 /// Writes a result, which brings its own line ends, to standard output.
 pub(super) fn text(text: impl Display) -> Result<(), Failure> {
+    check()?;
     let mut output = io::stdout().lock();
     match write!(output, "{text}").and_then(|()| output.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Error {

@@ -71,6 +71,8 @@ pub(super) struct Add {
 
 impl Add {
     pub(super) fn run(self) -> Result<(), Failure> {
+        // Before the number is changed, lest somebody add again what was added.
+        output::check()?;
         let before = self.name.open()?.fetch_add(self.by)?;
         output::line(before + self.by)
     }

@@ -9,20 +9,16 @@ use crate::run;
 #[derive(Args)]
 pub(super) struct WorkerOf {
     coordinator: u32,
-    worker: u32,
+    number: u32,
     address: String,
 }
 
 impl WorkerOf {
     pub(super) fn run(self) -> Result<(), Failure> {
-        run::work_as_told(self.coordinator, self.worker, self.address).map_err(|error| {
+        run::work_as_told(self.coordinator, self.number, self.address).map_err(|error| {
             Failure::Error {
                 code: FAILED,
-                error: format!(
-                    "worker {} cannot reach its coordinator: {error}",
-                    self.worker
-                )
-                .into(),
+                error: format!("cannot reach the coordinator: {error}").into(),
                 help: Some("this verb is for `shmcount run` alone".to_owned()),
             }
         })

@@ -51,6 +51,7 @@ pub fn main() -> ExitCode {
 
 impl Worker {
     fn run(self) -> Result<(), Failure> {
+        output::check()?;
         let contender = self.lock.open(self.name.open()?)?;
         let words = Default::default();
         let seat = Seat::alone(&words);

@@ -26,11 +26,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    flock::Flock, futex::Futex, ofd::Ofd, posix_sem::PosixSem, pthread::Pthread,
+    pthread_robust::PthreadRobust, raw_sync::RawSync,
+};
 use crate::segment::{self, Segment};
 use crate::sync::{AddError, LockError, Value};
 use foreign::Foreign;
 pub use ledger::Ledger;
-use lock::{Acquired, ForeignLock, PLACE_ALIGN, Place};
+pub use lock::{Acquired, ForeignLock, PLACE_ALIGN, Place};
 pub use seats::{Phase, Seat, Seats};
 
 /// The object that a bare segment name stands for.
@@ -189,15 +193,13 @@ impl LockKind {
     pub fn open(self, value: Value<i64>) -> Result<Box<dyn Contender>, Error> {
         Ok(match self {
             Self::Robust => Box::new(robust::Robust::new(value)),
-            Self::RawSync => Box::new(Foreign::<raw_sync::RawSync>::open_or_create(value)?),
-            Self::Pthread => Box::new(Foreign::<pthread::Pthread>::open_or_create(value)?),
-            Self::PthreadRobust => Box::new(
-                Foreign::<pthread_robust::PthreadRobust>::open_or_create(value)?,
-            ),
-            Self::PosixSem => Box::new(Foreign::<posix_sem::PosixSem>::open_or_create(value)?),
-            Self::Futex => Box::new(Foreign::<futex::Futex>::open_or_create(value)?),
-            Self::Flock => Box::new(Foreign::<flock::Flock>::open_or_create(value)?),
-            Self::Ofd => Box::new(Foreign::<ofd::Ofd>::open_or_create(value)?),
+            Self::RawSync => Box::new(Foreign::<RawSync>::open_or_create(value)?),
+            Self::Pthread => Box::new(Foreign::<Pthread>::open_or_create(value)?),
+            Self::PthreadRobust => Box::new(Foreign::<PthreadRobust>::open_or_create(value)?),
+            Self::PosixSem => Box::new(Foreign::<PosixSem>::open_or_create(value)?),
+            Self::Futex => Box::new(Foreign::<Futex>::open_or_create(value)?),
+            Self::Flock => Box::new(Foreign::<Flock>::open_or_create(value)?),
+            Self::Ofd => Box::new(Foreign::<Ofd>::open_or_create(value)?),
             Self::Atomic => Box::new(unlocked::Atomic::new(value)),
             Self::None => Box::new(unlocked::Unlocked::new(value)),
         })

@@ -137,6 +137,16 @@ impl Seat<'_> {
         self.words[3].load(Relaxed)
     }
 
+    /// Returns when its thread had done its adds, in nanoseconds of the monotonic clock; 0 before.
+    pub fn finished_ns(self) -> u64 {
+        self.words[4].load(Relaxed)
+    }
+
+    /// Says when its thread had done its adds.
+    pub fn set_finished_ns(self, finished: u64) {
+        self.words[4].store(finished, Relaxed);
+    }
+
     /// Sets mark and limit.
     pub fn set_course(self, mark: u64, limit: u64) {
         self.words[2].store(mark, Relaxed);

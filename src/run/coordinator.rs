@@ -1,8 +1,8 @@
 //! Supervises a run: starts the workers, opens the gate, kills and replaces, waits, verifies.
 //!
 //! One thread and one place to wait: the bell, which workers ring when there is something to look
-//! at, together with the ends of all processes. Whatever happens, [`Drop`] leaves no process and no
-//! segment.
+//! at, together with the ends of all processes. Whatever happens, dropping it leaves no process and
+//! no segment.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,18 +12,19 @@ use super::gate::Gate;
 use super::kills::{Course, Kills};
 use super::life::{End, Life};
 use super::plan::Plan;
-use super::report::{Outcome, Report, WorkerReport};
+use super::report::{Killed, Outcome, Report, WorkerReport};
+use super::temporary::Temporary;
 use super::worker::{Job, Trace};
-use crate::contender::{Contender, Phase, Seats};
-use crate::segment::{Segment, SegmentOptions};
+use crate::contender::{Contender, MAIN, Phase, Seat, Seats};
 use crate::sys::bell::{self, Bell, Ringer};
+use crate::sys::clock;
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(100);
 
 pub(super) struct Coordinator<'a> {
     plan: &'a Plan,
-    segment: Segment,
+    temporary: Temporary,
     seats: Seats,
     gate: Gate,
     contender: Box<dyn Contender>,
@@ -32,9 +33,10 @@ pub(super) struct Coordinator<'a> {
     workers: Vec<Worker>,
     kills: Kills,
     kills_done: u64,
-    killed_holding: Vec<(usize, u32)>,
-    opened: Option<Instant>,
-    elapsed: Option<Duration>,
+    killed_holding: Vec<Killed>,
+    /// Which worker each life was, by the number it rings with.
+    lives: Vec<usize>,
+    started_ns: u64,
 }
 
 struct Worker {
@@ -42,28 +44,27 @@ struct Worker {
     pid: u32,
     life: Option<Life>,
     end: Option<End>,
-    told: bool,
 }
 
 impl<'a> Coordinator<'a> {
     /// Makes the segment and all that lies in it.
     pub(super) fn prepare(plan: &'a Plan) -> Result<Self, Error> {
         let (bell, ringer) = bell::bell().map_err(Error::system("make a pipe"))?;
-        let segment = Remove::new(make_segment(plan)?, plan.keep);
+        let temporary = Temporary::new(plan)?;
+        let segment = temporary.segment();
         let count = plan.seats() as usize;
-        let seats = Seats::create(&segment.segment, count)?;
-        let gate = Gate::new(&segment.segment)?;
-        let for_contender = Seats::open(&segment.segment, count)?;
+        let seats = Seats::create(segment, count)?;
+        let gate = Gate::new(segment)?;
         let contender = match plan.has_own_workers() {
-            true => plan.lock.open_for_run(&segment.segment, for_contender)?,
-            false => plan
+            true => plan
                 .lock
-                .open(segment.segment.value(crate::contender::MAIN, 0)?)?,
+                .open_for_run(segment, Seats::open(segment, count)?)?,
+            false => plan.lock.open(segment.value(MAIN, 0)?)?,
         };
         let kills = Kills::spread(plan.kills, plan.procs, plan.adds, plan.seed);
         Ok(Self {
             plan,
-            segment: segment.disarm(),
+            temporary,
             seats,
             gate,
             contender,
@@ -73,25 +74,20 @@ impl<'a> Coordinator<'a> {
             kills,
             kills_done: 0,
             killed_holding: Vec::new(),
-            opened: None,
-            elapsed: None,
+            lives: Vec::new(),
+            started_ns: clock::monotonic_ns(),
         })
     }
 
     /// Runs it to its end.
     pub(super) fn supervise(mut self) -> Result<Report, Error> {
-        if let Some(on_start) = &self.plan.watch.on_start {
-            on_start(
-                self.ringer
-                    .try_clone()
-                    .map_err(Error::system("copy a pipe"))?,
-            );
-        }
-        let deadline = self.plan.timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = self
+            .plan
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout));
         self.start_all()?;
         let outcome = loop {
             self.attend()?;
-            self.open_gate();
             if let Some(outcome) = self.outcome(deadline) {
                 break outcome;
             }
@@ -101,29 +97,33 @@ impl<'a> Coordinator<'a> {
         Ok(self.report(outcome))
     }
 
+    /// Starts all workers, or as many as there are until somebody interrupts.
     fn start_all(&mut self) -> Result<(), Error> {
-        if !self.plan.has_own_workers() {
-            self.opened = Some(Instant::now());
-        }
         for worker in 0..self.plan.procs as usize {
+            if self.plan.watch.signal().is_some() {
+                break;
+            }
             let job = self.job(worker);
             self.set_course(worker);
-            let life = Life::start(self.plan, &job, &self.ringer)?;
+            let life = Life::start(self.plan, &job, self.temporary.segment(), &self.ringer)?;
             self.workers.push(Worker {
                 job,
                 pid: life.pid,
                 life: Some(life),
                 end: None,
-                told: false,
             });
         }
         Ok(())
     }
 
-    fn job(&self, worker: usize) -> Job {
+    /// Returns the job of a worker's next life.
+    fn job(&mut self, worker: usize) -> Job {
         let plan = self.plan;
+        let number = self.lives.len() as u32;
+        self.lives.push(worker);
         Job {
-            segment: self.segment.name().to_owned(),
+            number,
+            segment: self.temporary.segment().name().to_owned(),
             worker,
             procs: plan.procs,
             threads: plan.threads,
@@ -153,33 +153,30 @@ impl<'a> Coordinator<'a> {
 
     /// Looks after whoever rang, was due to be killed, or has ended.
     fn attend(&mut self) -> Result<(), Error> {
-        while let Some(worker) = self.bell.take() {
-            // A number beyond the workers is somebody who only wanted us to look.
-            if (worker as usize) < self.workers.len() {
-                self.hear(worker as usize)?;
+        while let Some(number) = self.bell.take() {
+            if let Some(&worker) = self.lives.get(number as usize) {
+                self.hear(worker, number)?;
             }
         }
         for worker in 0..self.workers.len() {
             self.collect(worker);
         }
-        if self.elapsed.is_none() && self.workers.iter().all(|w| w.told || w.end.is_some()) {
-            self.elapsed = self.opened.map(|opened| opened.elapsed());
-        }
         Ok(())
     }
 
-    fn hear(&mut self, index: usize) -> Result<(), Error> {
+    /// Hears a worker, unless it rang in an earlier life and was killed since.
+    fn hear(&mut self, index: usize, number: u32) -> Result<(), Error> {
+        let seat = self.seats.seat(self.first_seat(index));
         let worker = &mut self.workers[index];
-        let Some(life) = &mut worker.life else {
+        let Some(life) = worker.life.as_mut().filter(|_| worker.job.number == number) else {
             return Ok(());
         };
         life.attend(&worker.job).map_err(|source| Error::Start {
             worker: index,
             source,
         })?;
-        worker.told |= life.has_told();
-        let seat = self.seats.seat(self.first_seat(index));
-        if self.opened.is_some() && self.contender.tally(seat) >= seat.mark() {
+        let is_due = || self.contender.tally(seat) >= seat.mark();
+        if !life.has_told() && self.gate.opened_ns().is_some() && is_due() {
             self.kill(index)?;
         }
         Ok(())
@@ -190,8 +187,26 @@ impl<'a> Coordinator<'a> {
         if let Some(life) = &mut worker.life
             && let Some(end) = life.try_end(&worker.job)
         {
-            worker.end = Some(end);
-            worker.life = None;
+            if matches!(end, End::Failed(_)) {
+                // Somebody else may have killed it.
+                self.note_what_it_held(index);
+            }
+            self.workers[index].end = Some(end);
+            self.workers[index].life = None;
+        }
+    }
+
+    /// Notes whether a worker that has ended held the lock, as far as the lock can tell.
+    fn note_what_it_held(&mut self, index: usize) {
+        let first = self.first_seat(index);
+        for seat in (first..first + self.plan.threads as usize).map(|seat| self.seats.seat(seat)) {
+            if seat.phase() == Phase::Holding {
+                self.killed_holding.push(Killed {
+                    worker: index,
+                    pid: self.workers[index].pid,
+                });
+            }
+            seat.set_phase(Phase::Away);
         }
     }
 
@@ -206,26 +221,15 @@ impl<'a> Coordinator<'a> {
         worker.life = None;
         self.kills_done += 1;
         self.kills.done(index);
-        let first = self.first_seat(index);
-        for seat in (first..first + self.plan.threads as usize).map(|seat| self.seats.seat(seat)) {
-            if seat.phase() == Phase::Holding {
-                self.killed_holding.push((index, self.workers[index].pid));
-            }
-            seat.set_phase(Phase::Away);
-        }
+        self.note_what_it_held(index);
         self.set_course(index);
-        let life = Life::start(self.plan, &self.workers[index].job, &self.ringer)?;
-        self.workers[index].pid = life.pid;
-        self.workers[index].life = Some(life);
+        let job = self.job(index);
+        let life = Life::start(self.plan, &job, self.temporary.segment(), &self.ringer)?;
+        let worker = &mut self.workers[index];
+        worker.job = job;
+        worker.pid = life.pid;
+        worker.life = Some(life);
         Ok(())
-    }
-
-    fn open_gate(&mut self) {
-        if self.opened.is_none() && self.gate.has(self.plan.seats()) {
-            self.opened = Some(Instant::now());
-            // Nobody holds this lock for longer than an addition takes.
-            let _ = self.gate.open();
-        }
     }
 
     fn outcome(&self, deadline: Option<Instant>) -> Option<Outcome> {
@@ -233,9 +237,10 @@ impl<'a> Coordinator<'a> {
             return Some(Outcome::Interrupted { signal });
         }
         let failed = |worker: &Worker| matches!(worker.end, Some(End::Failed(_)));
-        // Before the gate is open, the others wait for the one that failed.
+        // Before the gate is open, the others wait for the one that failed. Programs have no gate.
+        let has_begun = !self.plan.has_own_workers() || self.gate.opened_ns().is_some();
         let all_ended = self.workers.iter().all(|worker| worker.end.is_some());
-        if self.workers.iter().any(failed) && (all_ended || self.opened.is_none()) {
+        if self.workers.iter().any(failed) && (all_ended || !has_begun) {
             return Some(Outcome::WorkerFailed);
         }
         if all_ended {
@@ -279,16 +284,31 @@ impl<'a> Coordinator<'a> {
             .flatten()
             .min()
             .unwrap_or(Duration::MAX);
-        self.bell.wait(&ended, timeout);
+        self.bell.wait(&ended, self.plan.watch.wake(), timeout);
+    }
+
+    /// Returns how long it took from the gate's opening to the last add. Programs have no gate:
+    /// theirs is the time from the first one's start to the last one's end.
+    fn elapsed_ns(&self) -> u64 {
+        let now = clock::monotonic_ns();
+        if !self.plan.has_own_workers() {
+            return now - self.started_ns;
+        }
+        let finished = |seat: Seat<'_>| match seat.finished_ns() {
+            0 => now,
+            finished => finished,
+        };
+        let last = self.seats.iter().map(finished).max().unwrap_or(now);
+        let opened = self.gate.opened_ns();
+        opened.map_or(0, |opened| last.saturating_sub(opened))
     }
 
     fn report(mut self, outcome: Outcome) -> Report {
+        let elapsed_ns = self.elapsed_ns();
         self.end_all();
         let plan = self.plan;
         let expected = plan.expected().unwrap_or(i64::MAX);
         let total = self.contender.total();
-        let elapsed = self.elapsed.or(self.opened.map(|opened| opened.elapsed()));
-        let elapsed = elapsed.unwrap_or_default();
         let adds = plan.seats() as f64 * plan.adds as f64;
         Report {
             procs: plan.procs,
@@ -305,8 +325,8 @@ impl<'a> Coordinator<'a> {
             verified: outcome == Outcome::Finished && total == expected,
             kills: self.kills_done,
             recoveries: self.contender.recoveries(),
-            elapsed_ns: elapsed.as_nanos() as u64,
-            ns_per_add: elapsed.as_nanos() as f64 / adds,
+            elapsed_ns,
+            ns_per_add: elapsed_ns as f64 / adds,
             workers: (0..self.workers.len())
                 .map(|worker| self.worker_report(worker))
                 .collect(),
@@ -345,54 +365,5 @@ impl<'a> Coordinator<'a> {
 impl Drop for Coordinator<'_> {
     fn drop(&mut self) {
         self.end_all();
-        drop(Remove::new(self.segment.clone(), self.plan.keep));
-    }
-}
-
-/// Removes a segment when dropped, unless it is to be kept.
-struct Remove {
-    segment: Segment,
-    keep: bool,
-}
-
-impl Remove {
-    fn new(segment: Segment, keep: bool) -> Self {
-        Self { segment, keep }
-    }
-
-    fn disarm(mut self) -> Segment {
-        self.keep = true;
-        self.segment.clone()
-    }
-}
-
-impl Drop for Remove {
-    fn drop(&mut self) {
-        if !self.keep {
-            // It was ours and mapped; if it cannot be unlinked now, nobody could say more.
-            let _ = self.segment.remove();
-        }
-    }
-}
-
-/// Bytes for a seat, and for the few other objects of a run.
-const SEAT: usize = 128;
-const OTHERS: usize = 4096;
-
-fn make_segment(plan: &Plan) -> Result<Segment, Error> {
-    let mut options = SegmentOptions::new().capacity(plan.seats() as usize * SEAT + OTHERS);
-    if !plan.keep {
-        options = options.temporary();
-    }
-    if let Some(release) = plan.release {
-        options = options.release(release);
-    }
-    match &plan.name {
-        Some(name) => Ok(options.create(name)?),
-        None => Ok(options.create(&format!(
-            "run-{}-{:08x}",
-            std::process::id(),
-            fastrand::u32(..)
-        ))?),
     }
 }

@@ -34,6 +34,16 @@ pub enum Error {
         /// What the system answered.
         source: io::Error,
     },
+    /// The limit of open files is too low for so many workers.
+    #[error("{workers} workers need {needed} open files, and {limit} are allowed")]
+    TooFewDescriptors {
+        /// How many workers.
+        workers: u64,
+        /// How many descriptors.
+        needed: u64,
+        /// How many there may be.
+        limit: u64,
+    },
     /// The system refused what the coordinator needs.
     #[error("cannot {action}")]
     System {
@@ -54,6 +64,9 @@ impl Error {
         match self {
             Self::Segment(error) | Self::Contender(contender::Error::Segment(error)) => {
                 error.help()
+            }
+            Self::TooFewDescriptors { .. } => {
+                Some("allow more open files: `ulimit -n`, or start fewer workers".to_owned())
             }
             Self::Start { source, .. } | Self::System { source, .. } => {
                 match source.raw_os_error()? {
@@ -93,6 +106,9 @@ pub enum Invalid {
         /// What it would be.
         total: i128,
     },
+    /// A worker would start workers of its own, and they theirs.
+    #[error("this program was started as a worker and does not call `run::work_as_told`")]
+    StartedAsWorker,
     /// The two do not go together.
     #[error("{one} does not go with {other}")]
     Conflict {

@@ -1,20 +1,23 @@
 //! Lets all workers start adding at one moment.
 //!
-//! One committed value: how many threads stand before the gate, and whether it is open. A worker
-//! that is killed before it was noticed by its end, not here.
+//! One committed value: how many threads stand before the gate, and when it opened. The last one to
+//! arrive opens it. A worker that is killed before is noticed by its end, not here.
 
 use bytemuck::{Pod, Zeroable};
 
 use crate::segment::{Error, Segment};
 use crate::sync::{LockError, Value};
+use crate::sys::clock;
 
 const NAME: &str = "gate";
+/// `opened_ns` of a gate that is closed.
+const CLOSED: u64 = 0;
 
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 struct State {
-    arrived: u32,
-    open: u32,
+    arrived: u64,
+    opened_ns: u64,
 }
 
 /// The gate of a run.
@@ -28,30 +31,36 @@ impl Gate {
     pub(super) fn new(segment: &Segment) -> Result<Self, Error> {
         let closed = State {
             arrived: 0,
-            open: 0,
+            opened_ns: CLOSED,
         };
         Ok(Self {
             state: segment.value(NAME, closed)?,
         })
     }
 
-    /// Says that a thread stands before the gate.
-    pub(super) fn arrive(&self) -> Result<(), LockError> {
-        self.state.update(|state| state.arrived += 1)
+    /// Says that a thread stands before the gate. The last of `all` opens it, for ever: who takes
+    /// a killed worker's place finds it open.
+    pub(super) fn arrive(&self, all: u64) -> Result<(), LockError> {
+        self.state.update(|state| {
+            state.arrived += 1;
+            if state.arrived == all {
+                state.opened_ns = clock::monotonic_ns();
+            }
+        })
     }
 
     /// Waits until the gate is open.
     pub(super) fn pass(&self) {
-        let _ = self.state.wait_until(|state| state.open == 1, None);
+        let is_open = |state: &State| state.opened_ns != CLOSED;
+        // Without a timeout this returns when it is open.
+        let _ = self.state.wait_until(is_open, None);
     }
 
-    /// Tells whether that many threads stand before the gate.
-    pub(super) fn has(&self, threads: u64) -> bool {
-        u64::from(self.state.load().arrived) >= threads
-    }
-
-    /// Opens it, for ever.
-    pub(super) fn open(&self) -> Result<(), LockError> {
-        self.state.update(|state| state.open = 1)
+    /// Returns when the gate was opened, in nanoseconds of the monotonic clock.
+    pub(super) fn opened_ns(&self) -> Option<u64> {
+        match self.state.load().opened_ns {
+            CLOSED => None,
+            opened => Some(opened),
+        }
     }
 }

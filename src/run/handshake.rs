@@ -1,12 +1,15 @@
-//! How coordinator and worker come to talk: job one way, report the other, over `ipc-channel`.
+//! How coordinator and worker come to talk: job one way, outcome the other, over `ipc-channel`.
 //!
-//! The crate's one-shot server waits for ever when its client dies first. So it is not asked before
-//! the worker has rung the bell, which it does when it has connected and sent its first message;
-//! and a worker that ends before is noticed by its end.
+//! A forked worker knows its job and inherits its voice. A spawned one knocks at a door, which is
+//! the crate's one-shot server. That waits for ever when its client dies first, so it is not asked
+//! before the worker has rung the bell, which it does when it has connected and sent its first
+//! message; and a worker that ends before is noticed by its end.
 
+use std::env;
 use std::io;
 
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
+use nix::unistd::{AccessFlags, access};
 use serde::{Deserialize, Serialize};
 
 use super::worker::Job;
@@ -14,22 +17,27 @@ use super::worker::Job;
 /// What a worker says when it is done, or cannot go on.
 pub(super) type Outcome = Result<(), String>;
 
-/// A worker's first message: where it listens and where it will speak.
+/// A spawned worker's first message: where it listens and where it will speak.
 #[derive(Serialize, Deserialize)]
 struct Hello {
     job: IpcSender<Job>,
     outcome: IpcReceiver<Outcome>,
 }
 
-/// The coordinator's door for one worker.
+/// The coordinator's door for one spawned worker.
 pub(super) struct Door {
     server: IpcOneShotServer<Hello>,
     address: String,
 }
 
-/// The worker's end.
+/// A spawned worker's end.
 pub(super) struct Line {
     job: IpcReceiver<Job>,
+    voice: Voice,
+}
+
+/// By which a worker says its outcome.
+pub(super) struct Voice {
     outcome: IpcSender<Outcome>,
 }
 
@@ -38,8 +46,28 @@ pub(super) struct Ear {
     outcome: IpcReceiver<Outcome>,
 }
 
+/// Makes the two ends by which a worker's outcome is said and heard.
+pub(super) fn voice_and_ear() -> io::Result<(Voice, Ear)> {
+    let (said, heard) = ipc::channel()?;
+    Ok((Voice { outcome: said }, Ear { outcome: heard }))
+}
+
+/// A socket's address has room for 107 bytes; the crate appends `/.tmpXXXXXX/socket` to the
+/// directory, and cuts off what is longer without a word.
+const LONGEST_DIRECTORY: usize = 107 - "/.tmpXXXXXX/socket".len();
+
 impl Door {
+    /// Makes a socket in the directory for temporary files.
     pub(super) fn new() -> io::Result<Self> {
+        // The crate panics when it cannot make its directory there.
+        let directory = env::temp_dir();
+        access(&directory, AccessFlags::W_OK | AccessFlags::X_OK)?;
+        if directory
+            .to_str()
+            .is_none_or(|path| path.len() > LONGEST_DIRECTORY)
+        {
+            return Err(io::ErrorKind::InvalidFilename.into());
+        }
         let (server, address) = IpcOneShotServer::new()?;
         Ok(Self { server, address })
     }
@@ -63,22 +91,25 @@ impl Line {
     pub(super) fn connect(address: String) -> io::Result<Self> {
         let door = IpcSender::connect(address)?;
         let (job, receives_job) = ipc::channel()?;
-        let (outcome, hears_outcome) = ipc::channel()?;
+        let (voice, ear) = voice_and_ear()?;
         let hello = Hello {
             job,
-            outcome: hears_outcome,
+            outcome: ear.outcome,
         };
         door.send(hello).map_err(io::Error::other)?;
         Ok(Self {
             job: receives_job,
-            outcome,
+            voice,
         })
     }
 
-    pub(super) fn receive_job(&self) -> io::Result<Job> {
-        self.job.recv().map_err(io::Error::other)
+    pub(super) fn receive_job(self) -> io::Result<(Job, Voice)> {
+        let job = self.job.recv().map_err(io::Error::other)?;
+        Ok((job, self.voice))
     }
+}
 
+impl Voice {
     /// Says how it ended. A coordinator that is gone has taken this process with it.
     pub(super) fn tell(&self, outcome: Outcome) {
         let _ = self.outcome.send(outcome);

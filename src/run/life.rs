@@ -1,27 +1,34 @@
 //! One life of a worker: from its start to its end.
+//!
+//! Each worker leads a process group: a Ctrl-C at the terminal reaches the coordinator alone, which
+//! ends them in order, and what a worker has started ends with it.
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::{Pid, setpgid};
 
 use super::error::Error;
-use super::handshake::{Door, Ear, Outcome};
-use super::plan::{Plan, Program, Start, Work};
+use super::handshake::{self, Door, Ear, Outcome};
+use super::plan::{Plan, Program, Start, WORKER_VERB, Work};
 use super::worker::{self, Job};
+use crate::segment::Segment;
 use crate::sys::bell::{Ended, Ringer};
 use crate::sys::process;
+
+/// The signals that a coordinator may have handlers for, which are not its forked workers'.
+const HANDLED: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
 /// A worker process, and what it has come to.
 pub(super) struct Life {
     pub(super) pid: u32,
     pub(super) ended: Ended,
     stage: Stage,
-    has_group: bool,
 }
 
 enum Stage {
@@ -42,35 +49,38 @@ pub(super) enum End {
 
 impl Life {
     /// Starts a worker.
-    pub(super) fn start(plan: &Plan, job: &Job, ringer: &Ringer) -> Result<Self, Error> {
+    pub(super) fn start(
+        plan: &Plan,
+        job: &Job,
+        segment: &Segment,
+        ringer: &Ringer,
+    ) -> Result<Self, Error> {
         let cannot = |source| Error::Start {
             worker: job.worker,
             source,
         };
-        let (pid, stage, has_group) = match &plan.work {
-            Work::Program(program) => (spawn_program(program, job)?, Stage::Working(None), true),
-            work => {
-                let door = Door::new().map_err(cannot)?;
-                let pid = match (work, plan.start) {
-                    (Work::BuiltIn(path), Start::Spawn) => {
-                        spawn_self(path.as_deref(), job, &door, ringer)
-                    }
-                    _ => fork(work, job, &door, ringer),
-                };
-                (pid.map_err(cannot)?, Stage::Starting(door), false)
+        let (pid, stage) = match (&plan.work, plan.start) {
+            (Work::Program(program), _) => (spawn_program(program, job)?, Stage::Working(None)),
+            (Work::BuiltIn(path), Start::Spawn) => {
+                let door = Door::new().map_err(Error::system(
+                    "make a socket in the directory for temporary files (TMPDIR)",
+                ))?;
+                let pid = spawn_self(path.as_deref(), job, &door, ringer).map_err(cannot)?;
+                (pid, Stage::Starting(door))
+            }
+            (work, _) => {
+                let (voice, ear) = handshake::voice_and_ear().map_err(cannot)?;
+                let work = || worker::work(job, segment, ringer, &voice, work);
+                (fork(work).map_err(cannot)?, Stage::Working(Some(ear)))
             }
         };
-        let ended = Ended::of_child(pid).map_err(cannot);
-        if ended.is_err() {
-            let _ = kill(raw(pid), Signal::SIGKILL);
-            let _ = waitpid(raw(pid), None);
+        match Ended::of_child(pid) {
+            Ok(ended) => Ok(Self { pid, ended, stage }),
+            Err(source) => {
+                end(pid);
+                Err(cannot(source))
+            }
         }
-        Ok(Self {
-            pid,
-            ended: ended?,
-            stage,
-            has_group,
-        })
     }
 
     /// Gives its job to a worker that has rung for the first time; hears one that has more to say.
@@ -92,9 +102,16 @@ impl Life {
         matches!(self.stage, Stage::Told(_))
     }
 
-    /// Collects the process if it has ended.
+    /// Collects the process if it has ended, and ends what it has left running.
     pub(super) fn try_end(&mut self, job: &Job) -> Option<End> {
-        let status = wait(self.pid, WaitPidFlag::WNOHANG)?;
+        if !has_ended(self.pid) {
+            return None;
+        }
+        let Some(status) = end(self.pid) else {
+            return Some(End::Failed(
+                "ended, and the system does not say how".to_owned(),
+            ));
+        };
         // It may have said something with its last breath.
         if !matches!(self.stage, Stage::Starting(_)) {
             let _ = self.attend(job);
@@ -102,13 +119,9 @@ impl Life {
         Some(self.end(status))
     }
 
-    /// Kills the process, and its group if it has one, and collects it.
+    /// Kills the process and what it has started, and collects it.
     pub(super) fn kill(&mut self) {
-        if self.has_group {
-            let _ = killpg(raw(self.pid), Signal::SIGKILL);
-        }
-        let _ = kill(raw(self.pid), Signal::SIGKILL);
-        wait(self.pid, WaitPidFlag::empty());
+        end(self.pid);
     }
 
     fn end(&self, status: ExitStatus) -> End {
@@ -124,37 +137,40 @@ impl Life {
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal().map(Signal::try_from)) {
         (_, Some(Ok(signal))) => format!("killed by {signal}"),
+        (_, Some(Err(_))) => format!("killed by signal {}", status.signal().unwrap_or_default()),
         (Some(code), _) => format!("exited with status {code}"),
         _ => "ended".to_owned(),
     }
 }
 
-fn spawn_self(
-    path: Option<&std::path::Path>,
-    job: &Job,
-    door: &Door,
-    ringer: &Ringer,
-) -> io::Result<u32> {
+fn spawn_self(path: Option<&Path>, job: &Job, door: &Door, ringer: &Ringer) -> io::Result<u32> {
     // The link and not what it leads to: the file may have been replaced since.
-    let path = path.unwrap_or(std::path::Path::new("/proc/self/exe"));
+    let path = path.unwrap_or(Path::new("/proc/self/exe"));
     let child = Command::new(path)
-        .arg("worker-of")
+        .arg(WORKER_VERB)
         .arg(std::process::id().to_string())
-        .arg(job.worker.to_string())
+        .arg(job.number.to_string())
         .arg(door.address())
         .stdin(Stdio::from(ringer.try_clone()?))
+        .process_group(0)
         .spawn()?;
     Ok(child.id())
 }
 
-fn fork(work: &Work, job: &Job, door: &Door, ringer: &Ringer) -> io::Result<u32> {
+fn fork(work: impl FnOnce()) -> io::Result<u32> {
     let parent = std::process::id();
-    let worker = job.worker as u32;
-    process::fork(|| {
-        let outcome = process::die_with(parent)
-            .and_then(|()| worker::work(worker, door.address().to_owned(), ringer, work));
-        i32::from(outcome.is_err())
-    })
+    let lead_group = |pid| setpgid(pid, Pid::from_raw(0));
+    let pid = process::fork(|| {
+        process::restore(&HANDLED);
+        let begun = process::die_with(parent).and_then(|()| Ok(lead_group(Pid::this())?));
+        if begun.is_ok() {
+            work();
+        }
+        i32::from(begun.is_err())
+    })?;
+    // Both say it, so that it is so whoever comes first.
+    let _ = lead_group(raw(pid));
+    Ok(pid)
 }
 
 fn spawn_program(program: &Program, job: &Job) -> Result<u32, Error> {
@@ -167,23 +183,37 @@ fn spawn_program(program: &Program, job: &Job) -> Result<u32, Error> {
         .env("SHMCOUNT_ADDS", job.adds.to_string())
         .stdin(Stdio::null());
     process::tie_to_parent(&mut command);
-    match command.spawn() {
-        Ok(child) => Ok(child.id()),
-        Err(source) if source.raw_os_error() == Some(libc::EAGAIN) => Err(Error::Start {
-            worker: job.worker,
-            source,
-        }),
-        Err(source) => Err(Error::Program {
-            program: program.program.to_string_lossy().into_owned(),
-            source,
-        }),
-    }
+    command
+        .spawn()
+        .map(|child| child.id())
+        .map_err(|source| match source.raw_os_error() {
+            Some(libc::EAGAIN | libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Error::Start {
+                worker: job.worker,
+                source,
+            },
+            _ => Error::Program {
+                program: program.program.to_string_lossy().into_owned(),
+                source,
+            },
+        })
 }
 
-/// Collects a child, if it has ended or the flags say to wait for that.
-fn wait(pid: u32, flags: WaitPidFlag) -> Option<ExitStatus> {
+/// Tells whether a child has ended, and leaves it to be collected: until then its number is its own.
+fn has_ended(pid: u32) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    !matches!(
+        waitid(Id::Pid(raw(pid)), flags),
+        Ok(WaitStatus::StillAlive) | Err(Errno::EINTR)
+    )
+}
+
+/// Kills what is left of a child and its group, and collects it.
+fn end(pid: u32) -> Option<ExitStatus> {
+    let _ = killpg(raw(pid), Signal::SIGKILL);
+    // It leads no group if it was killed in the middle of its start.
+    let _ = kill(raw(pid), Signal::SIGKILL);
     loop {
-        return match waitpid(raw(pid), Some(flags)) {
+        return match waitpid(raw(pid), None) {
             Err(Errno::EINTR) => continue,
             Ok(WaitStatus::Exited(_, code)) => Some(ExitStatus::from_raw(code << 8)),
             Ok(WaitStatus::Signaled(_, signal, _)) => Some(ExitStatus::from_raw(signal as i32)),

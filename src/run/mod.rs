@@ -14,17 +14,22 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod check;
 mod coordinator;
 mod error;
 mod gate;
 mod handshake;
 mod kills;
 mod life;
+mod limits;
 mod plan;
 mod report;
+mod temporary;
+mod watch;
 mod worker;
 
 pub use error::{Error, Invalid};
-pub use plan::{Plan, Program, Start, Watch};
-pub use report::{Outcome, Report, WorkerReport};
+pub use plan::{Plan, Program, Start, WORKER_VERB};
+pub use report::{Killed, Outcome, Report, WorkerReport};
+pub use watch::Watch;
 pub use worker::{Turn, work_as_told};

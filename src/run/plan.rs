@@ -4,18 +4,18 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::coordinator::Coordinator;
 use super::error::{Error, Invalid};
+use super::limits;
 use super::report::Report;
+use super::watch::Watch;
 use super::worker::Turn;
 use crate::contender::LockKind;
 use crate::segment::Release;
-use crate::sys::bell::Ringer;
 
 /// A plan of a run, made by naming what differs from the defaults.
 #[derive(Clone)]
@@ -40,6 +40,10 @@ pub struct Plan {
     pub(super) work: Work,
     pub(super) watch: Watch,
 }
+
+/// The first argument of a program that is started as a worker. Three more follow, for
+/// [`work_as_told`](super::work_as_told).
+pub const WORKER_VERB: &str = "worker-of";
 
 /// How workers come to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,42 +77,6 @@ pub(super) enum Work {
 
 type Closure = dyn Fn(&mut Turn<'_>) -> Result<(), String> + Send + Sync;
 
-/// Lets others look on while a run goes on, and stop it.
-#[derive(Clone, Default)]
-pub struct Watch {
-    pub(super) progress: Option<Arc<dyn Fn(u64, u64) + Send + Sync>>,
-    pub(super) on_start: Option<Arc<dyn Fn(Ringer) + Send + Sync>>,
-    pub(super) interrupted: Arc<AtomicI32>,
-}
-
-impl Watch {
-    /// Has `progress` called now and then with the adds done and all adds.
-    pub fn progress(mut self, progress: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
-        self.progress = Some(Arc::new(progress));
-        self
-    }
-
-    /// Has `on_start` called with a bell that makes the run look whether it was interrupted.
-    pub fn on_start(mut self, on_start: impl Fn(Ringer) + Send + Sync + 'static) -> Self {
-        self.on_start = Some(Arc::new(on_start));
-        self
-    }
-
-    /// Returns the number of the signal that is to end the run; 0 goes on. Ring the bell after
-    /// storing it.
-    pub fn interrupted(&self) -> Arc<AtomicI32> {
-        Arc::clone(&self.interrupted)
-    }
-
-    pub(super) fn signal(&self) -> Option<i32> {
-        // Relaxed: the bell is rung after it was stored.
-        match self.interrupted.load(Relaxed) {
-            0 => None,
-            signal => Some(signal),
-        }
-    }
-}
-
 impl Default for Plan {
     fn default() -> Self {
         Self::new()
@@ -127,7 +95,7 @@ impl Plan {
     /// A kill and a new process take some milliseconds.
     pub const MOST_KILLS: u64 = 1_000_000;
 
-    /// Plans five workers that each add 1 a hundred times.
+    /// Plans five forked workers that each add 1 a hundred times.
     pub fn new() -> Self {
         Self {
             procs: 5,
@@ -138,7 +106,7 @@ impl Plan {
             hold: Duration::ZERO,
             lock: LockKind::Robust,
             release: None,
-            start: Start::Spawn,
+            start: Start::Fork,
             kills: 0,
             seed: None,
             expect: None,
@@ -200,7 +168,9 @@ impl Plan {
         self
     }
 
-    /// Sets how workers come to be.
+    /// Sets how workers come to be [default: fork]. To be spawned, they need a program that calls
+    /// [`work_as_told`](super::work_as_told) when its first argument is [`WORKER_VERB`]: this one,
+    /// or a [`worker_program`](Self::worker_program).
     pub fn start(mut self, start: Start) -> Self {
         self.start = start;
         self
@@ -254,10 +224,11 @@ impl Plan {
         self
     }
 
-    /// Sets the executable that runs the built-in loop, if it is not this one: one that calls
-    /// [`work_as_told`](super::work_as_told) when it is told to.
+    /// Spawns workers from another executable than this one, such as `shmcount`: one that calls
+    /// [`work_as_told`](super::work_as_told) when its first argument is [`WORKER_VERB`].
     pub fn worker_program(mut self, path: impl Into<PathBuf>) -> Self {
         self.work = Work::BuiltIn(Some(path.into()));
+        self.start = Start::Spawn;
         self
     }
 
@@ -265,6 +236,7 @@ impl Plan {
     /// `SHMCOUNT_NAME`, `SHMCOUNT_WORKER`, `SHMCOUNT_PROCS` and `SHMCOUNT_ADDS` in its environment.
     pub fn program(mut self, program: Program) -> Self {
         self.work = Work::Program(program);
+        self.start = Start::Spawn;
         self
     }
 
@@ -295,6 +267,7 @@ impl Plan {
     /// interruption are no errors but outcomes of the [`Report`].
     pub fn run(&self) -> Result<Report, Error> {
         self.check()?;
+        limits::make_room(self.procs)?;
         Coordinator::prepare(self)?.supervise()
     }
 
@@ -320,84 +293,6 @@ impl Plan {
     pub(super) fn has_own_workers(&self) -> bool {
         !matches!(self.work, Work::Program(_))
     }
-
-    fn check(&self) -> Result<(), Invalid> {
-        let process = "each worker needs a process and descriptors";
-        in_range("--procs", self.procs, Self::MOST_PROCS, process)?;
-        let thread = "the threads of a worker share its limits";
-        in_range("--threads", self.threads, Self::MOST_THREADS, thread)?;
-        let seat = "each thread needs a seat in the segment";
-        in_range(
-            "--procs times --threads",
-            self.seats(),
-            Self::MOST_SEATS,
-            seat,
-        )?;
-        let hours = "so many adds take hours";
-        in_range("--adds", self.adds, Self::MOST_ADDS, hours)?;
-        if self.kills > 0 {
-            let starts = "each kill starts another process";
-            in_range("--kill", self.kills, Self::MOST_KILLS, starts)?;
-        }
-        if self.by.is_empty() {
-            return Err(Invalid::NothingToAdd);
-        }
-        self.check_partial_sums()?;
-        self.expected()?;
-        if !self.has_own_workers() {
-            let command = "a command as the worker";
-            for (given, one) in [
-                (self.threads > 1, "--threads"),
-                (self.kills > 0, "--kill"),
-                (self.trace, "--trace"),
-                (!self.delay.is_zero(), "--delay"),
-                (!self.hold.is_zero(), "--hold"),
-                (self.start == Start::Fork, "--start fork"),
-                (self.lock != LockKind::Robust, "--lock"),
-            ] {
-                if given {
-                    return Err(Invalid::Conflict {
-                        one,
-                        other: command,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that no order of the adds leads beyond 64 bits on the way to the total.
-    fn check_partial_sums(&self) -> Result<(), Invalid> {
-        let each = i128::from(self.threads) * i128::from(self.adds);
-        let workers =
-            || (0..self.procs as usize).map(|worker| i128::from(self.by_of(worker)) * each);
-        let highest: i128 = workers().filter(|sum| *sum > 0).sum();
-        let lowest: i128 = workers().filter(|sum| *sum < 0).sum();
-        match [highest, lowest]
-            .into_iter()
-            .find(|sum| i64::try_from(*sum).is_err())
-        {
-            Some(total) => Err(Invalid::TotalOverflows { total }),
-            None => Ok(()),
-        }
-    }
-}
-
-fn in_range(
-    what: &'static str,
-    found: u64,
-    most: u64,
-    reason: &'static str,
-) -> Result<(), Invalid> {
-    if (1..=most).contains(&found) {
-        return Ok(());
-    }
-    Err(Invalid::OutOfRange {
-        what,
-        found,
-        most,
-        reason,
-    })
 }
 
 impl fmt::Debug for Plan {

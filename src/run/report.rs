@@ -70,8 +70,8 @@ pub enum Outcome {
     TimedOut {
         /// The time there was.
         after: Duration,
-        /// Workers that were killed inside the lock, and their pids.
-        killed_holding: Vec<(usize, u32)>,
+        /// Workers that were killed inside the lock.
+        killed_holding: Vec<Killed>,
         /// How many threads were waiting for the lock.
         waiting: u64,
     },
@@ -80,4 +80,13 @@ pub enum Outcome {
         /// Its number.
         signal: i32,
     },
+}
+
+/// A worker that was killed inside the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Killed {
+    /// Which, from 0.
+    pub worker: usize,
+    /// The process id of the life that was killed.
+    pub pid: u32,
 }

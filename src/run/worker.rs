@@ -1,22 +1,27 @@
 //! What a worker does: connect, take its job, wait before the gate, add, and say how it went.
 
+use std::any::Any;
+use std::fmt::Display;
 use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::gate::Gate;
-use super::handshake::Line;
+use super::handshake::{Line, Voice};
 use super::plan::Work;
 use crate::contender::{Contender, LockKind, Seat, Seats, Step};
 use crate::segment::Segment;
 use crate::sys::bell::Ringer;
-use crate::sys::process;
+use crate::sys::{clock, process};
 
 /// What a worker needs to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Job {
+    /// By which it rings: no two lives have the same.
+    pub number: u32,
     pub segment: String,
     pub worker: usize,
     pub procs: u64,
@@ -52,52 +57,68 @@ pub struct Turn<'a> {
 /// # Errors
 ///
 /// When there is no coordinator to be reached.
-pub fn work_as_told(coordinator: u32, worker: u32, address: String) -> io::Result<()> {
+pub fn work_as_told(coordinator: u32, number: u32, address: String) -> io::Result<()> {
     process::die_with(coordinator)?;
-    work(
-        worker,
-        address,
-        &Ringer::from_stdin()?,
-        &Work::BuiltIn(None),
-    )
-}
-
-/// Works as a coordinator tells, over `address`.
-pub(super) fn work(worker: u32, address: String, ringer: &Ringer, work: &Work) -> io::Result<()> {
+    let ringer = Ringer::from_stdin()?;
     let line = Line::connect(address)?;
-    ringer.ring(worker);
-    let job = line.receive_job()?;
-    line.tell(carry_out(&job, ringer, work));
-    ringer.ring(worker);
+    ringer.ring(number);
+    let (job, voice) = line.receive_job()?;
+    match Segment::open(&job.segment) {
+        Ok(segment) => work(&job, &segment, &ringer, &voice, &Work::BuiltIn(None)),
+        Err(error) => voice.tell(Err(said(error))),
+    }
     Ok(())
 }
 
-fn carry_out(job: &Job, ringer: &Ringer, work: &Work) -> Result<(), String> {
-    let segment = Segment::open(&job.segment).map_err(|error| error.to_string())?;
-    let open_seats = || Seats::open(&segment, (job.procs * job.threads) as usize);
-    let seats = open_seats().map_err(|error| error.to_string())?;
-    let gate = Gate::new(&segment).map_err(|error| error.to_string())?;
+/// Does the job and says how it went.
+pub(super) fn work(job: &Job, segment: &Segment, ringer: &Ringer, voice: &Voice, work: &Work) {
+    voice.tell(carry_out(job, segment, ringer, work));
+    ringer.ring(job.number);
+}
+
+fn said(error: impl Display) -> String {
+    error.to_string()
+}
+
+fn panicked(panic: &dyn Any) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!(
+        "panicked: {}",
+        text.unwrap_or("with something that is no text")
+    )
+}
+
+fn carry_out(job: &Job, segment: &Segment, ringer: &Ringer, work: &Work) -> Result<(), String> {
+    let all = job.procs * job.threads;
+    let open_seats = || Seats::open(segment, all as usize);
+    let seats = open_seats().map_err(said)?;
+    let gate = Gate::new(segment).map_err(said)?;
     let contender = open_seats()
         .map_err(crate::contender::Error::Segment)
-        .and_then(|seats| job.lock.open_for_run(&segment, seats))
-        .map_err(|error| error.to_string())?;
+        .and_then(|seats| job.lock.open_for_run(segment, seats))
+        .map_err(said)?;
     let one_thread = |thread: u64| {
         let seat = seats.seat(job.worker * job.threads as usize + thread as usize);
-        gate.arrive().map_err(|error| error.to_string())?;
-        ringer.ring(job.worker as u32);
+        gate.arrive(all).map_err(said)?;
         gate.pass();
         let mut turn = Turn {
             job,
             contender: &*contender,
             seat,
             ringer,
-            segment: &segment,
+            segment,
             done: contender.tally(seat),
         };
-        match work {
-            Work::Closure(closure) => closure(&mut turn),
+        let outcome = match work {
+            Work::Closure(closure) => {
+                let called = panic::catch_unwind(AssertUnwindSafe(|| closure(&mut turn)));
+                called.unwrap_or_else(|panic| Err(panicked(&*panic)))
+            }
             _ => turn.add_all(),
-        }
+        };
+        seat.set_finished_ns(clock::monotonic_ns());
+        outcome
     };
     match job.threads {
         1 => one_thread(0),
@@ -110,7 +131,7 @@ fn carry_out(job: &Job, ringer: &Ringer, work: &Work) -> Result<(), String> {
             let running: Result<Vec<_>, _> = (0..threads).map(spawn).collect();
             let mut outcomes = running?.into_iter().map(|thread| match thread.join() {
                 Ok(outcome) => outcome,
-                Err(_) => Err("a thread panicked".to_owned()),
+                Err(panic) => Err(panicked(&*panic)),
             });
             outcomes.find(Result::is_err).unwrap_or(Ok(()))
         }),
@@ -154,7 +175,7 @@ impl Turn<'_> {
         } else {
             self.add_slowly()
         }
-        .map_err(|error| error.to_string())?;
+        .map_err(said)?;
         self.done += 1;
         Ok(())
     }
@@ -188,7 +209,7 @@ impl Turn<'_> {
     #[inline]
     fn keep_course(&self) {
         if self.done == self.seat.mark() {
-            self.ringer.ring(self.job.worker as u32);
+            self.ringer.ring(self.job.number);
         }
         if self.done >= self.seat.limit() {
             loop {

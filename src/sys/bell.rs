@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
@@ -42,10 +42,12 @@ impl Bell {
         Some(u32::from_le_bytes(number))
     }
 
-    /// Sleeps until there is a ring, one of the processes has ended, or the time is over.
-    pub fn wait(&self, ended: &[&Ended], timeout: Duration) {
+    /// Sleeps until there is a ring, one of the processes has ended, `other` can be read, or the
+    /// time is over.
+    pub fn wait(&self, ended: &[&Ended], other: Option<BorrowedFd<'_>>, timeout: Duration) {
         let descriptors = ended.iter().map(|process| process.descriptor.as_fd());
         let mut descriptors: Vec<PollFd<'_>> = std::iter::once(self.pipe.as_fd())
+            .chain(other)
             .chain(descriptors)
             .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
             .collect();

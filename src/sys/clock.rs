@@ -44,6 +44,11 @@ impl Deadline {
     }
 }
 
+/// Returns the nanoseconds that `CLOCK_MONOTONIC` has counted, the same in every process.
+pub fn monotonic_ns() -> u64 {
+    Duration::from(now()).as_nanos() as u64
+}
+
 fn now() -> TimeSpec {
     clock_gettime(ClockId::CLOCK_MONOTONIC).expect("Linux has a monotonic clock")
 }

@@ -12,6 +12,8 @@ pub mod membarrier;
 pub mod process;
 pub mod robust_list;
 pub mod shm;
+#[cfg(feature = "cli")]
+pub mod stdout;
 
 #[cfg(not(all(
     target_os = "linux",

@@ -5,12 +5,14 @@
 
 use std::fs;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::panic::AssertUnwindSafe;
 use std::process::Command;
+use std::ptr;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigHandler, Signal};
 use nix::unistd::{ForkResult, Pid};
 
 /// A process that is never mistaken for a later one with the same pid.
@@ -110,6 +112,29 @@ pub fn die_with(parent: u32) -> io::Result<()> {
         unsafe { libc::_exit(0) };
     }
     Ok(())
+}
+
+/// Has `signals` do again what they do to a program that says nothing of them: for a forked child,
+/// which would otherwise run its parent's handlers.
+pub fn restore(signals: &[Signal]) {
+    for signal in signals {
+        // SAFETY: the default action runs no code of this process.
+        let restored = unsafe { nix::sys::signal::signal(*signal, SigHandler::SigDfl) };
+        debug_assert!(restored.is_ok(), "{signal} can be handled");
+    }
+}
+
+/// Tells whether this process was started with the signal ignored, as by nohup(1).
+pub fn ignores(signal: Signal) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: with no new action, sigaction only writes the old one, which there is room for.
+    let asked = unsafe { libc::sigaction(signal as i32, ptr::null(), action.as_mut_ptr()) };
+    if asked != 0 {
+        return false;
+    }
+    // SAFETY: sigaction succeeded, so it has written the whole of it.
+    let action = unsafe { action.assume_init() };
+    action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Has the kernel kill the program that `command` starts when the calling thread ends, and puts it
