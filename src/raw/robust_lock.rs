@@ -18,15 +18,14 @@
 //! wakes a sleeper in the dead thread's stead. `docs/ARCHITECTURE.md` has the argument whole, and
 //! what looks right and is not.
 
+pub use super::protocol::{Announce, Protocol, ReleaseBy, Wakes};
 use crate::sys::atomic::{Acquire, AtomicU32, AtomicU64, Relaxed, Release, SeqCst, compiler_fence};
-use crate::sys::backoff::{Backoff, Spin};
+use crate::sys::backoff::Backoff;
 use crate::sys::clock::Deadline;
 use crate::sys::futex::{self, Futex};
-use crate::sys::membarrier;
 use crate::sys::robust_list::{self, Thread};
 
 use std::mem::offset_of;
-use std::time::Duration;
 
 /// No owner, nobody died.
 pub const UNLOCKED: u32 = 0;
@@ -40,8 +39,6 @@ pub const OWNER: u32 = 0x3fff_ffff;
 /// A repair takes two system calls and wakes every sleeper; a miss costs one call. After 64 of
 /// them in a row the repair is a small part of what was paid.
 const MISSES_TO_REPAIR: u32 = 64;
-/// How long a process without `futex_waitv` or membarrier sleeps before it looks again.
-const SLICE: Duration = Duration::from_millis(20);
 
 /// A lock in shared memory. Zeroed bytes are an unlocked one.
 #[repr(C, align(8))]
@@ -53,69 +50,6 @@ pub struct RobustLock {
     misses: AtomicU32,
     reserved: u32,
     node: robust_list::Node,
-}
-
-/// How a process releases the locks of a segment, and sleeps for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Protocol {
-    /// How this process releases.
-    pub release: ReleaseBy,
-    /// What this process pays before it sleeps.
-    pub announce: Announce,
-    /// Where a release wakes sleepers. All processes of a segment must agree on it.
-    pub wakes: Wakes,
-    /// Whether this process can sleep on two words at once (`futex_waitv`).
-    pub sleeps_on_both: bool,
-    /// Whether a waiter polls before it sleeps.
-    pub spin: Spin,
-}
-
-/// How a lock is released.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReleaseBy {
-    /// An atomic exchange: a full barrier between the release and the look at the sleepers.
-    Exchange,
-    /// A plain store: sleepers pay for the barrier, with `membarrier(2)`.
-    PlainStore,
-}
-
-/// What makes a sleeper's registration visible to a releaser that does not see it at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Announce {
-    /// The registration's own atomic operation is enough, because releasers exchange.
-    AtomicOnly,
-    /// Releasers must pass a barrier of ours.
-    Membarrier,
-    /// They should, and the kernel refuses it: look again now and then.
-    Refused,
-}
-
-/// Where sleepers are woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wakes {
-    /// On the generation; sleepers sleep on generation and word at once (`futex_waitv`).
-    Generation,
-    /// On the word, where `futex_waitv` is missing.
-    Word,
-}
-
-impl Protocol {
-    /// Returns when a sleeper has to look again though nobody woke it: never, unless this process
-    /// lacks what makes every wake-up certain.
-    pub(super) fn sleep_until(self, deadline: Option<Deadline>) -> Option<Deadline> {
-        if self.sleeps_on_both && self.announce != Announce::Refused {
-            deadline
-        } else {
-            Some(Deadline::or_within(deadline, SLICE))
-        }
-    }
-
-    /// Makes an announcement that was just stored visible to every releaser.
-    pub(super) fn announce(self) {
-        if self.announce == Announce::Membarrier {
-            membarrier::global_expedited();
-        }
-    }
 }
 
 /// How a lock was got.
