@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 pub use worker_program::main as worker_main;
 
@@ -40,13 +40,15 @@ enum Verb {
     Add(value::Add),
     Set(value::Set),
     Rm(value::Rm),
-    #[command(hide = true)]
-    WorkerOf(worker::WorkerOf),
 }
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
-    let Cli { verb } = match parse::<Cli>() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(worker) = worker::WorkerOf::from_arguments(&arguments) {
+        return exit_code::of(worker.run());
+    }
+    let Cli { verb } = match parse::<Cli>(arguments) {
         Ok(cli) => cli,
         Err(code) => return code,
     };
@@ -57,14 +59,13 @@ pub fn main() -> ExitCode {
         Verb::Add(add) => add.run(),
         Verb::Set(set) => set.run(),
         Verb::Rm(rm) => rm.run(),
-        Verb::WorkerOf(worker) => worker.run(),
     };
     exit_code::of(done)
 }
 
-/// Reads the arguments of this process, or says what is wrong with them.
-fn parse<P: Parser + CommandFactory>() -> Result<P, ExitCode> {
-    P::try_parse_from(std::env::args_os().collect::<Vec<OsString>>()).map_err(|error| {
+/// Reads the arguments, or says what is wrong with them.
+fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
+    P::try_parse_from(arguments).map_err(|error| {
         // Help and version are results.
         let is_result = matches!(
             error.kind(),

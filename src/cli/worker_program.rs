@@ -43,7 +43,7 @@ struct Worker {
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
-    match super::parse::<Worker>() {
+    match super::parse::<Worker>(std::env::args_os()) {
         Ok(worker) => exit_code::of(worker.run()),
         Err(code) => code,
     }

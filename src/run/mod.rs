@@ -4,7 +4,7 @@
 //! segment, starts the workers, opens the gate for all of them at once, kills and replaces some if
 //! asked, waits, and returns a [`Report`] with the total that was counted and the one expected.
 //!
-//! ```no_run
+//! ```
 //! use shmcount::run::Plan;
 //!
 //! let report = Plan::new().procs(5).adds(100).run()?;

@@ -16,7 +16,6 @@ use crate::raw::committed::Committed;
 use crate::raw::robust_lock::Acquired;
 use crate::raw::shareable::Shareable;
 use crate::segment::{self, Error, Kind, Located, Segment, Shape};
-use crate::sys::atomic::AtomicU64;
 use crate::sys::clock::Deadline;
 use crate::sys::robust_list::Thread;
 
@@ -175,7 +174,8 @@ impl<T: Shareable> Value<T> {
     }
 
     /// Returns the word of a small value itself, for comparisons that bring another lock, or none.
-    pub(crate) fn unprotected(&self) -> &AtomicU64 {
+    #[cfg(feature = "run")]
+    pub(crate) fn unprotected(&self) -> &crate::sys::atomic::AtomicU64 {
         self.committed().line().value()
     }
 

@@ -384,6 +384,9 @@ struct Worker<'a> {
     objects: Objects,
 }
 
+/// What a worker does at random.
+type Operation<W> = fn(&W);
+
 impl<'a> Worker<'a> {
     fn start(name: &'a str, slot: usize, board: &'a Board, random: Rng) -> Self {
         let segment = Segment::open(name).expect("the storm's segment");
@@ -402,7 +405,7 @@ impl<'a> Worker<'a> {
         self.resume();
         let own = belongings();
         // How often, out of 25.
-        let mix: [(fn(&Self), usize); 9] = [
+        let mix: [(Operation<Self>, usize); 9] = [
             (Self::add, 4),
             (Self::count, 4),
             (Self::transfer, 4),
@@ -413,7 +416,7 @@ impl<'a> Worker<'a> {
             (Self::open_object, 1),
             (Self::open_side, 1),
         ];
-        let mut work: Vec<fn(&Self)> = Vec::new();
+        let mut work: Vec<Operation<Self>> = Vec::new();
         for (operation, times) in mix {
             work.extend([operation].repeat(times));
         }

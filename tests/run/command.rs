@@ -124,10 +124,7 @@ fn options_of_the_built_in_loop_do_not_go_with_a_command() {
         ("--lock", "none"),
         ("--start", "fork"),
     ] {
-        let says = [
-            &*format!("{option}"),
-            "does not go with a command as the worker",
-        ];
+        let says = [option, "does not go with a command as the worker"];
         shmcount(&["run", option, value, "--", "true"]).assert_refused(2, &says);
     }
 }

@@ -175,12 +175,12 @@ fn holder_of_another_lock_that_somebody_kills_is_named() {
         "--adds",
         "3",
         "--hold",
-        "2s",
+        "1h",
         "--timeout",
-        "6s",
+        "10s",
     ]);
     let pid = run.pid();
-    // The first line said who is inside, for two seconds.
+    // The first line said who is inside, and stays there.
     let holder = run.holder();
     let victim = workers_of(pid, &name);
     assert_eq!(victim.len(), 2);

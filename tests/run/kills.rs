@@ -53,13 +53,22 @@ fn workers_with_threads_are_replaced_and_the_total_is_exact() {
     }
 }
 
+/// One of three threads holds the lock nearly all the time, so their process is killed inside it.
+const ALWAYS_INSIDE: [&str; 8] = [
+    "--procs",
+    "1",
+    "--threads",
+    "3",
+    "--adds",
+    "40",
+    "--start",
+    "fork",
+];
+
 #[test]
 fn workers_killed_inside_the_lock_leave_it_free() {
-    let run = [
-        "--procs", "3", "--adds", "40", "--hold", "200us", "--kill", "30", "--start", "fork",
-    ];
-    let report = exact(&run, 120, 30);
-    // 30 kills, a third of them inside: none at all would be a miracle.
+    let kills = ["--hold", "1ms", "--kill", "10"];
+    let report = exact(&[&ALWAYS_INSIDE[..], &kills].concat(), 120, 10);
     assert!(report["recoveries"].as_u64().unwrap() > 0, "{report}");
 }
 
@@ -108,29 +117,22 @@ fn summary_tells_of_kills_in_words() {
 #[test]
 fn killed_holder_of_another_lock_is_named_with_those_who_wait() {
     for lock in ["raw-sync", "pthread", "posix-sem", "futex"] {
-        // The lock is held all the time, by one of three: thirty kills do not all miss the holder.
-        let done = shmcount(&[
-            "run",
+        let blocked = [
             "--lock",
             lock,
-            "--procs",
-            "3",
-            "--adds",
-            "200",
             "--hold",
-            "1ms",
+            "20ms",
             "--kill",
-            "30",
+            "10",
             "--timeout",
-            "3s",
-            "--start",
-            "fork",
-        ]);
+            "5s",
+        ];
+        let done = shmcount(&[&["run"], &ALWAYS_INSIDE[..], &blocked].concat());
         assert_eq!(done.code, Some(3), "{done:#?}");
         let mut lines = done.stderr.lines();
         let first = lines.next().unwrap();
         assert!(
-            first.starts_with("error: not done after 3s: counted "),
+            first.starts_with("error: not done after 5s: counted "),
             "{first}"
         );
         let second = lines.next().unwrap();

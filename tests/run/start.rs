@@ -49,7 +49,7 @@ fn worker_that_dies_before_it_connects_is_an_error_within_a_second() {
         let began = Instant::now();
         let report = Plan::new().worker_program(program).run().unwrap();
         // What is promised is a second; the rest is for a machine that is busy with others.
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < Duration::from_secs(30));
         assert_eq!(report.outcome, Outcome::WorkerFailed);
         assert!(
             report.workers.iter().any(|worker| worker.status == says),
