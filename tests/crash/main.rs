@@ -10,6 +10,7 @@
 mod catalogue;
 mod interleaving;
 mod making;
+mod peers;
 mod process;
 mod run;
 mod scenario;
