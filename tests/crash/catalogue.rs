@@ -16,6 +16,7 @@ use super::situations::Cast;
 use super::storm::{kills, seed, storm};
 use super::subject::Staged;
 use super::twins::{Fault, Twin};
+use super::watching;
 
 type Large = [u64; 16];
 
@@ -45,7 +46,31 @@ pub fn tests() -> Vec<Test> {
             Ok(())
         }),
     });
-    scenarios.chain(storms).chain(small_storms()).collect()
+    let watchers = [("exchange", EXCHANGE), ("plain", PLAIN)]
+        .into_iter()
+        .flat_map(|(name, release)| {
+            type Watch = fn(Release) -> Result<(), String>;
+            let tests: [(&str, Watch); 2] = [
+                (
+                    "a_watcher_returns_though_commits_never_pause",
+                    watching::a_watcher_returns_though_commits_never_pause,
+                ),
+                (
+                    "a_watcher_gives_up_in_time_though_commits_never_pause",
+                    watching::a_watcher_gives_up_in_time_though_commits_never_pause,
+                ),
+            ];
+            tests.map(|(claim, watch)| Test {
+                name: format!("{claim}::{name}"),
+                is_ignored: false,
+                play: Box::new(move || watch(release)),
+            })
+        });
+    scenarios
+        .chain(storms)
+        .chain(watchers)
+        .chain(small_storms())
+        .collect()
 }
 
 /// The same small storm for everybody's lock: only on demand.
