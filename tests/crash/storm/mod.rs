@@ -159,8 +159,11 @@ impl<'a> Storm<'a> {
     fn worker(&mut self, slot: usize) -> Child {
         let (name, board) = (self.name, &self.board);
         let random = Rng::with_seed(self.random.u64(..));
-        board.slots[slot].beat.store(now(), SeqCst);
-        Child::start(|| Worker::start(name, slot, board, random).work())
+        let child = Child::start(|| Worker::start(name, slot, board, random).work());
+        // After the fork, which takes seconds when the kernel moves processes between cgroups: the
+        // time of a worker that is not there yet does not count. It may have finished something.
+        board.slots[slot].beat.fetch_max(now(), SeqCst);
+        child
     }
 
     fn check_progress(&mut self, checked: &mut u64) -> Result<(), String> {
