@@ -9,21 +9,24 @@ use super::{Canvas, Drawn};
 /// From one name to the next: the height of their letters and a little more.
 const DISTANCE: i32 = 19;
 
+/// From the beginning of a name to the end of its figure.
+const WIDTH: i32 = 198;
+
 /// The name of a line.
 pub(super) struct Label {
-    pub(super) name: String,
+    pub(super) name: &'static str,
     pub(super) value: String,
-    /// The height at which the line ends.
-    pub(super) at: i32,
+    /// Where the line ends.
+    pub(super) at: (i32, i32),
     pub(super) ink: Ink,
 }
 
-/// Writes names right of `right`, each with a thin line from where its own ends, at `left`.
-pub(super) fn draw(canvas: &Canvas<'_>, mut labels: Vec<Label>, left: i32, right: i32) -> Drawn {
-    labels.sort_by_key(|label| label.at);
-    let wanted: Vec<i32> = labels.iter().map(|label| label.at).collect();
+/// Writes names right of `x`, each with a thin line from where its own ends.
+pub(super) fn draw(canvas: &Canvas<'_>, mut labels: Vec<Label>, x: i32) -> Drawn {
+    labels.sort_by_key(|label| label.at.1);
+    let wanted: Vec<i32> = labels.iter().map(|label| label.at.1).collect();
     for (label, y) in labels.iter().zip(apart(&wanted)) {
-        let lead = vec![(left + 8, label.at), (right - 18, y), (right - 6, y)];
+        let lead = vec![(label.at.0 + 8, label.at.1), (x - 18, y), (x - 6, y)];
         let thin = label.ink.colour.mix(0.45).stroke_width(1);
         canvas.draw(&PathElement::new(lead, thin))?;
         let font = match label.ink.is_bold {
@@ -31,9 +34,9 @@ pub(super) fn draw(canvas: &Canvas<'_>, mut labels: Vec<Label>, left: i32, right
             false => style::plain(15, label.ink.colour),
         };
         let at_left = font.clone().pos(Pos::new(HPos::Left, VPos::Center));
-        canvas.draw(&Text::new(label.name.clone(), (right, y), at_left))?;
+        canvas.draw(&Text::new(label.name, (x, y), at_left))?;
         let at_right = font.pos(Pos::new(HPos::Right, VPos::Center));
-        canvas.draw(&Text::new(label.value.clone(), (right + 192, y), at_right))?;
+        canvas.draw(&Text::new(label.value.clone(), (x + WIDTH, y), at_right))?;
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! One line a contender over the numbers of processes, on a logarithmic scale, because the slowest
 //! costs hundreds of times the fastest. Each line is named at its end; soft strokes reach from the
-//! smallest to the largest figure of all rounds.
+//! smallest to the largest figure of all rounds. What lost adds is named and not drawn: how fast it
+//! was wrong is of no use to anybody.
 
 mod labels;
 mod scale;
@@ -26,11 +27,13 @@ const SIZE: (u32, u32) = (1040, 640);
 const FIELD: Field = Field {
     left: 74,
     right: 800,
-    top: 112,
-    bottom: 560,
+    top: 126,
+    bottom: 562,
 };
 /// From the edge of the field to the first and the last number of processes.
-const INSET: i32 = 36;
+const INSET: i32 = 44;
+/// From one contender's points to the next one's, so that their strokes stand side by side.
+const ASIDE: i32 = 5;
 
 struct Field {
     left: i32,
@@ -76,35 +79,38 @@ fn cannot(path: &Path, source: Box<dyn std::error::Error + Send + Sync>) -> Erro
 fn draw(report: &Report, path: &Path) -> Drawn {
     let canvas = SVGBackend::new(path, SIZE).into_drawing_area();
     canvas.fill(&WHITE)?;
-    let spreads = report.results.iter().map(|result| result.ns_per_add);
-    let scale = Scale::over(spreads, FIELD.top, FIELD.bottom);
     let procs = report.procs();
+    let (lines, wrong) = lines(report);
+    let measurements = lines.iter().flatten();
+    let spreads = measurements.map(|result| result.ns_per_add);
+    let scale = Scale::over(spreads, FIELD.top, FIELD.bottom);
     headline(&canvas, report)?;
     grid(&canvas, &scale, &procs)?;
     let mut ends = Vec::new();
-    for line in lines(report) {
-        draw_line(&canvas, &scale, &procs, &line)?;
+    for (place, line) in lines.iter().enumerate() {
+        let aside = (2 * place as i32 - lines.len() as i32 + 1) * ASIDE / 2;
+        draw_line(&canvas, &scale, &procs, line, aside)?;
         if let Some(last) = line.last() {
-            let ink = Ink::of(last.contender);
-            let name = match line.iter().all(|result| result.correct) {
-                true => last.contender.name().to_owned(),
-                false => format!("{} (wrong)", last.contender.name()),
-            };
             ends.push(labels::Label {
-                name,
+                name: last.contender.name(),
                 value: style::figure(last.ns_per_add.median),
-                at: scale.y(last.ns_per_add.median),
-                ink,
+                at: (
+                    x_of(procs.len().saturating_sub(1), procs.len()) + aside,
+                    scale.y(last.ns_per_add.median),
+                ),
+                ink: Ink::of(last.contender),
             });
         }
     }
-    labels::draw(&canvas, ends, FIELD.right - INSET, FIELD.right + 14)?;
+    labels::draw(&canvas, ends, FIELD.right + 14)?;
+    notes(&canvas, &procs, &wrong)?;
     canvas.present()?;
     Ok(())
 }
 
-/// The measurements of each contender; ours come last and so lie on top.
-fn lines(report: &Report) -> Vec<Vec<&Measurement>> {
+/// The measurements of each contender, and the names of those that lost adds. Ours come last and so
+/// lie on top.
+fn lines(report: &Report) -> (Vec<Vec<&Measurement>>, Vec<&'static str>) {
     let mut lines: Vec<Vec<&Measurement>> = Vec::new();
     for result in &report.results {
         let same = |line: &&mut Vec<&Measurement>| line[0].contender == result.contender;
@@ -114,7 +120,10 @@ fn lines(report: &Report) -> Vec<Vec<&Measurement>> {
         }
     }
     lines.sort_by_key(|line| line[0].contender.is_ours());
-    lines
+    let is_right = |line: &Vec<&Measurement>| line.iter().all(|result| result.correct);
+    let (right, wrong): (Vec<_>, Vec<_>) = lines.into_iter().partition(is_right);
+    let names = wrong.iter().map(|line| line[0].contender.name());
+    (right, names.collect())
 }
 
 fn headline(canvas: &Canvas<'_>, report: &Report) -> Drawn {
@@ -166,18 +175,41 @@ fn grid(canvas: &Canvas<'_>, scale: &Scale, procs: &[usize]) -> Drawn {
             number.clone().pos(centred),
         ))?;
     }
-    let middle = ((FIELD.left + FIELD.right) / 2, FIELD.bottom + 40);
-    canvas.draw(&Text::new("processes", middle, number.clone().pos(centred)))?;
-    let above = number.pos(Pos::new(HPos::Right, VPos::Bottom));
-    canvas.draw(&Text::new("ns", (FIELD.left - 10, FIELD.top - 12), above))?;
+    let middle = ((FIELD.left + FIELD.right) / 2, FIELD.bottom + 38);
+    canvas.draw(&Text::new("processes", middle, number.pos(centred)))?;
     Ok(())
 }
 
-fn draw_line(canvas: &Canvas<'_>, scale: &Scale, procs: &[usize], line: &[&Measurement]) -> Drawn {
+/// What stands beside the field: what the names' figures are, and who is not there.
+fn notes(canvas: &Canvas<'_>, procs: &[usize], wrong: &[&str]) -> Drawn {
+    let small = style::plain(13, style::QUIET);
+    let of = match procs.last() {
+        Some(1) => "ns with 1 process".to_owned(),
+        Some(procs) => format!("ns with {procs} processes"),
+        None => String::new(),
+    };
+    let above = small.clone().pos(Pos::new(HPos::Right, VPos::Bottom));
+    let right = SIZE.0 as i32 - 28;
+    canvas.draw(&Text::new(of, (right, FIELD.top - 6), above))?;
+    if !wrong.is_empty() {
+        let text = format!("Not drawn, because it lost adds: {}", wrong.join(", "));
+        let below = small.pos(Pos::new(HPos::Left, VPos::Bottom));
+        canvas.draw(&Text::new(text, (28, SIZE.1 as i32 - 14), below))?;
+    }
+    Ok(())
+}
+
+fn draw_line(
+    canvas: &Canvas<'_>,
+    scale: &Scale,
+    procs: &[usize],
+    line: &[&Measurement],
+    aside: i32,
+) -> Drawn {
     let ink = Ink::of(line[0].contender);
     let place = |result: &Measurement| {
         let place = procs.iter().position(|procs| *procs == result.procs);
-        x_of(place.unwrap_or(0), procs.len())
+        x_of(place.unwrap_or(0), procs.len()) + aside
     };
     let soft = ink.colour.mix(0.28).stroke_width(ink.width + 4);
     for result in line {
