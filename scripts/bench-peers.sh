@@ -21,8 +21,12 @@ work=$(mktemp -d)
 redis=
 segment=bench-peers-$$
 
+end_redis() {
+    [[ -z $redis ]] || { kill "$redis" && wait "$redis"; } 2>/dev/null || true
+    redis=
+}
 clean_up() {
-    [[ -z $redis ]] || kill "$redis" 2>/dev/null || true
+    end_redis
     [[ ! -e /dev/shm/shmcount.$segment ]] || "$target/release/shmcount" rm "$segment" || true
     rm -rf "$work"
 }
@@ -85,7 +89,7 @@ fast_adds=4000000
 slow_adds=16000
 echo "### Locked adds to one number, from forked processes, each on one processor"
 for procs in 1 2 4 8; do
-    echo "adds, $procs processes" >&2
+    echo "adds, processes: $procs" >&2
     commands=()
     add_commands() {
         local adds=$1
@@ -129,8 +133,7 @@ start_redis() {
             kill -0 "$redis" 2>/dev/null || break
             sleep 0.1
         done
-        kill "$redis" 2>/dev/null || true
-        redis=
+        end_redis
     done
     return 1
 }

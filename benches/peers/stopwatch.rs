@@ -82,7 +82,8 @@ impl<'a> Unit<'a> {
 
     fn name(self) -> &'a str {
         match self {
-            Self::Time { name, .. } | Self::Said { name } => name,
+            Self::Time { name, .. } => name,
+            Self::Said { name } => name,
         }
     }
 }

@@ -17,8 +17,9 @@ impl Work {
 
     /// Measures how much work takes this long on this machine, alone on its processor.
     pub fn taking(time: Duration) -> Self {
-        // Some 200 µs, long beside a look at the clock; the best of five forgets interrupts.
-        const SAMPLE: Work = Work { turns: 200_000 };
+        // Some 30 µs, long beside a look at the clock, and short enough that some of fifty are not
+        // interrupted on a busy machine.
+        const SAMPLE: Work = Work { turns: 20_000 };
         if time.is_zero() {
             return Self::NONE;
         }
@@ -27,7 +28,7 @@ impl Work {
             SAMPLE.carry_out();
             start.elapsed()
         };
-        let best = (0..5).map(|_| measure()).min().unwrap_or_default();
+        let best = (0..50).map(|_| measure()).min().unwrap_or_default();
         let turns = time.as_nanos() * u128::from(SAMPLE.turns) / best.as_nanos().max(1);
         Self {
             turns: turns.clamp(1, u128::from(u64::MAX)) as u64,

