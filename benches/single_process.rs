@@ -4,7 +4,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use shmcount::{Release, Segment};
+use shmcount::{Release, Segment, Shareable};
 
 fn main() {
     divan::main();
@@ -56,20 +56,20 @@ fn load_small(bencher: Bencher) {
     });
 }
 
-#[divan::bench(consts = [4, 32, 512])]
-fn load_large<const WORDS: usize>(bencher: Bencher) {
+#[divan::bench(types = [[i64; 4], [i64; 32], [i64; 512]])]
+fn load_large<T: Shareable>(bencher: Bencher) {
     let value = segment(Release::Exchange)
-        .value("main", [0i64; WORDS])
+        .value("main", T::zeroed())
         .expect("numbers");
     bencher.bench_local(|| value.load());
 }
 
-#[divan::bench(consts = [4, 32, 512])]
-fn update_large<const WORDS: usize>(bencher: Bencher) {
+#[divan::bench(types = [[i64; 4], [i64; 32], [i64; 512]])]
+fn update_large<T: Shareable + AsMut<[i64]>>(bencher: Bencher) {
     let value = segment(Release::Exchange)
-        .value("main", [0i64; WORDS])
+        .value("main", T::zeroed())
         .expect("numbers");
-    bencher.bench_local(|| value.update(|numbers| numbers[WORDS / 2] += 1));
+    bencher.bench_local(|| value.update(|numbers| numbers.as_mut()[1] += 1));
 }
 
 #[divan::bench]

@@ -4,11 +4,13 @@
 //! the other notes when it is inside. The rest of its life is bounded, so a lock that stays taken
 //! is seen as such.
 
+use std::fs;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde::Serialize;
 
 use super::children::Children;
@@ -27,8 +29,6 @@ use crate::sys::atomic::AtomicU64;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long processes may take to start on a machine that has others to serve.
 const START: Duration = Duration::from_secs(30);
-/// How long the waiter is left to fall asleep: a hundred times what the longest poll takes.
-const SLEEPY: Duration = Duration::from_millis(5);
 /// How often a note is looked at.
 const TICK: Duration = Duration::from_micros(200);
 
@@ -118,15 +118,20 @@ pub(super) fn kill_holder(plan: &Plan, entrant: Entrant, watch: &Watch) -> Resul
         hold(contender, notes.holding)
     })?;
     wait_for(notes.holding, entrant, &mut children, watch)?;
-    children.fork(|| {
+    let waiter = children.fork(|| {
         pin(1);
         ask(contender, &notes)
     })?;
     wait_for(notes.asking, entrant, &mut children, watch)?;
-    thread::sleep(SLEEPY);
-    // Relaxed, here and below: each note says only that one thing.
-    if notes.inside.load(Relaxed) != 0 {
-        return Ok(Kill::NotHeld);
+    // From here on nothing but the lock puts it to sleep. One that never sleeps polls.
+    let asked = Instant::now();
+    while !is_asleep(waiter) && asked.elapsed() < PATIENCE {
+        watch.look()?;
+        // Relaxed, here and below: each note says only that one thing.
+        if notes.inside.load(Relaxed) != 0 {
+            return Ok(Kill::NotHeld);
+        }
+        thread::sleep(TICK);
     }
     let killed = now();
     // It is our child, and not waited for yet.
@@ -171,6 +176,14 @@ fn ask(contender: &dyn Contender, notes: &Notes<'_>) -> i32 {
     notes.asking.store(1, Relaxed);
     let added = contender.add(Seat::alone(&words), 1, Some(&mut note));
     i32::from(added.is_err())
+}
+
+/// Tells whether a process sleeps, as opposed to runs, or would if it had a processor.
+fn is_asleep(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state comes after the name in parentheses, which may hold any of them itself.
+    let state = stat.rsplit_once(") ");
+    state.is_some_and(|(_, state)| state.starts_with('S'))
 }
 
 fn wait_for(

@@ -3,6 +3,7 @@
 //! One committed value: how many threads stand before the gate, and whether it is open. A worker
 //! that is killed before it was noticed by its end, not here.
 
+#[cfg(feature = "cli")]
 use std::time::Duration;
 
 use bytemuck::{Pod, Zeroable};
@@ -53,6 +54,7 @@ impl Gate {
     }
 
     /// Waits until that many threads stand before the gate; tells whether they do.
+    #[cfg(feature = "cli")]
     pub(crate) fn wait_for(&self, threads: u64, timeout: Duration) -> bool {
         let all_arrived = |state: &State| u64::from(state.arrived) >= threads;
         self.state.wait_until(all_arrived, Some(timeout)).is_ok()

@@ -25,6 +25,7 @@ mod report;
 mod worker;
 
 pub use error::{Error, Invalid};
+#[cfg(feature = "cli")]
 pub(crate) use gate::Gate;
 pub use plan::{Plan, Program, Start, Watch};
 pub use report::{Outcome, Report, WorkerReport};
