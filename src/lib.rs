@@ -20,8 +20,11 @@
 //! The house has floors, and imports go downward only: [`sys`] talks to the kernel, [`raw`] is what
 //! lies in shared memory, [`segment`] gives it a name, [`sync`] are the handles a user holds. With the
 //! feature `run` come `contender`, ways of adding to one number side by side, and `run`, the harness
-//! of `shmcount run`.
+//! of `shmcount run`; with `cli` come the program, and beside `run` its measurements, `bench`.
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod bench;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;

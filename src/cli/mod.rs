@@ -4,6 +4,7 @@
 
 mod address;
 mod args;
+mod bench;
 mod exit_code;
 mod output;
 mod run;
@@ -35,6 +36,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Run(run::Run),
+    Bench(bench::Bench),
     Create(value::Create),
     Get(value::Get),
     Add(value::Add),
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
     };
     let done = match verb {
         Verb::Run(run) => run.run(),
+        Verb::Bench(bench) => bench.run(),
         Verb::Create(create) => create.run(),
         Verb::Get(get) => get.run(),
         Verb::Add(add) => add.run(),

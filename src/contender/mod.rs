@@ -3,12 +3,15 @@
 //! Ours, the locks of others, and none at all, so that one harness and one benchmark run them side
 //! by side. Each file says what a killed process leaves.
 
+mod bare;
 mod foreign;
 mod ledger;
 mod lock;
 mod robust;
+mod robust_guard;
 mod seats;
 mod unlocked;
+mod work;
 
 mod flock;
 mod futex;
@@ -32,10 +35,12 @@ pub use self::{
 };
 use crate::segment::{self, Segment};
 use crate::sync::{AddError, LockError, Value};
-use foreign::Foreign;
+pub use bare::Bare;
+use foreign::{Foreign, Layout};
 pub use ledger::Ledger;
 pub use lock::{Acquired, ForeignLock, PLACE_ALIGN, Place};
 pub use seats::{Phase, Seat, Seats};
+pub use work::Work;
 
 /// The object that a bare segment name stands for.
 pub const MAIN: &str = "main";
@@ -191,18 +196,33 @@ impl LockKind {
     ///
     /// [`Error::Segment`], [`Error::System`].
     pub fn open(self, value: Value<i64>) -> Result<Box<dyn Contender>, Error> {
-        Ok(match self {
-            Self::Robust => Box::new(robust::Robust::new(value)),
-            Self::RawSync => Box::new(Foreign::<RawSync>::open_or_create(value)?),
-            Self::Pthread => Box::new(Foreign::<Pthread>::open_or_create(value)?),
-            Self::PthreadRobust => Box::new(Foreign::<PthreadRobust>::open_or_create(value)?),
-            Self::PosixSem => Box::new(Foreign::<PosixSem>::open_or_create(value)?),
-            Self::Futex => Box::new(Foreign::<Futex>::open_or_create(value)?),
-            Self::Flock => Box::new(Foreign::<Flock>::open_or_create(value)?),
-            Self::Ofd => Box::new(Foreign::<Ofd>::open_or_create(value)?),
-            Self::Atomic => Box::new(unlocked::Atomic::new(value)),
-            Self::None => Box::new(unlocked::Unlocked::new(value)),
-        })
+        Ok(self.open_as(value, Layout::Apart)?)
+    }
+
+    /// Opens this way for a benchmark, or makes it. The number of a foreign lock lies beside it then,
+    /// on one cache line, where a program that knows the price of a second one would put it; only
+    /// [`Contender::total`] finds it there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Segment`], [`Error::System`].
+    pub fn open_bare(self, value: Value<i64>) -> Result<Box<dyn Bare>, Error> {
+        self.open_as(value, Layout::Beside)
+    }
+
+    fn open_as(self, value: Value<i64>, layout: Layout) -> Result<Box<dyn Bare>, Error> {
+        match self {
+            Self::Robust => Ok(Box::new(robust::Robust::new(value))),
+            Self::RawSync => foreign::<RawSync>(value, layout),
+            Self::Pthread => foreign::<Pthread>(value, layout),
+            Self::PthreadRobust => foreign::<PthreadRobust>(value, layout),
+            Self::PosixSem => foreign::<PosixSem>(value, layout),
+            Self::Futex => foreign::<Futex>(value, layout),
+            Self::Flock => foreign::<Flock>(value, layout),
+            Self::Ofd => foreign::<Ofd>(value, layout),
+            Self::Atomic => Ok(Box::new(unlocked::Atomic::new(value))),
+            Self::None => Ok(Box::new(unlocked::Unlocked::new(value))),
+        }
     }
 
     /// Opens this way for the workers of a run, or makes it. Ours keeps a ledger then, so that a
@@ -245,6 +265,20 @@ impl FromStr for LockKind {
     }
 }
 
+/// Opens our lock, taken through a guard, for a benchmark: beside [`LockKind::Robust`], which adds
+/// without one.
+pub fn open_bare_guard(value: Value<i64>) -> Box<dyn Bare> {
+    Box::new(robust_guard::RobustGuard::new(value))
+}
+
+fn foreign<L: ForeignLock + 'static>(
+    value: Value<i64>,
+    layout: Layout,
+) -> Result<Box<dyn Bare>, Error> {
+    Ok(Box::new(Foreign::<L>::open_or_create(value, layout)?))
+}
+
+#[inline]
 fn sum(total: i64, by: i64) -> Result<i64, Error> {
     total.checked_add(by).ok_or(Error::Overflow { total, by })
 }

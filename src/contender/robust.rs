@@ -2,7 +2,7 @@
 //!
 //! A killed process leaves the lock free and the last committed total.
 
-use super::{Contender, Error, Observer, Seat, Step};
+use super::{Bare, Contender, Error, Observer, Seat, Step};
 use crate::sync::Value;
 
 /// A number that is added to under its own lock.
@@ -41,5 +41,13 @@ impl Contender for Robust {
 
     fn recoveries(&self) -> u32 {
         self.value.recoveries()
+    }
+}
+
+impl Bare for Robust {
+    #[inline]
+    fn add_bare(&self, by: i64) -> Result<(), Error> {
+        self.value.fetch_add(by)?;
+        Ok(())
     }
 }

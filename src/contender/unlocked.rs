@@ -4,7 +4,7 @@
 //! every language: two that read the same total lose one add. A killed process leaves the total
 //! with its last add or without.
 
-use super::{Contender, Error, Observer, Seat, Step};
+use super::{Bare, Contender, Error, Observer, Seat, Step};
 use crate::sync::Value;
 use crate::sys::atomic::Relaxed;
 
@@ -71,5 +71,25 @@ impl Contender for Unlocked {
 
     fn total(&self) -> i64 {
         self.value.load()
+    }
+}
+
+impl Bare for Atomic {
+    #[inline]
+    fn add_bare(&self, by: i64) -> Result<(), Error> {
+        // Relaxed: as above.
+        self.value.unprotected().fetch_add(by as u64, Relaxed);
+        Ok(())
+    }
+}
+
+impl Bare for Unlocked {
+    #[inline]
+    fn add_bare(&self, by: i64) -> Result<(), Error> {
+        let total = self.value.unprotected();
+        // Relaxed: as above.
+        let sum = super::sum(total.load(Relaxed) as i64, by)?;
+        total.store(sum as u64, Relaxed);
+        Ok(())
     }
 }

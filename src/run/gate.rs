@@ -3,6 +3,9 @@
 //! One committed value: how many threads stand before the gate, and when it opened. The last one to
 //! arrive opens it. A worker that is killed before is noticed by its end, not here.
 
+#[cfg(feature = "cli")]
+use std::time::Duration;
+
 use bytemuck::{Pod, Zeroable};
 
 use crate::segment::{Error, Segment};
@@ -22,13 +25,13 @@ struct State {
 
 /// The gate of a run.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     state: Value<State>,
 }
 
 impl Gate {
     /// Opens the run's gate object, or makes it, closed.
-    pub(super) fn new(segment: &Segment) -> Result<Self, Error> {
+    pub(crate) fn new(segment: &Segment) -> Result<Self, Error> {
         let closed = State {
             arrived: 0,
             opened_ns: CLOSED,
@@ -40,7 +43,7 @@ impl Gate {
 
     /// Says that a thread stands before the gate. The last of `all` opens it, for ever: who takes
     /// a killed worker's place finds it open.
-    pub(super) fn arrive(&self, all: u64) -> Result<(), LockError> {
+    pub(crate) fn arrive(&self, all: u64) -> Result<(), LockError> {
         self.state.update(|state| {
             state.arrived += 1;
             if state.arrived == all {
@@ -50,14 +53,21 @@ impl Gate {
     }
 
     /// Waits until the gate is open.
-    pub(super) fn pass(&self) {
+    pub(crate) fn pass(&self) {
         let is_open = |state: &State| state.opened_ns != CLOSED;
         // Without a timeout this returns when it is open.
         let _ = self.state.wait_until(is_open, None);
     }
 
+    /// Waits until the gate is open; tells whether it is.
+    #[cfg(feature = "cli")]
+    pub(crate) fn pass_within(&self, timeout: Duration) -> bool {
+        let is_open = |state: &State| state.opened_ns != CLOSED;
+        self.state.wait_until(is_open, Some(timeout)).is_ok()
+    }
+
     /// Returns when the gate was opened, in nanoseconds of the monotonic clock.
-    pub(super) fn opened_ns(&self) -> Option<u64> {
+    pub(crate) fn opened_ns(&self) -> Option<u64> {
         match self.state.load().opened_ns {
             CLOSED => None,
             opened => Some(opened),

@@ -29,6 +29,8 @@ mod watch;
 mod worker;
 
 pub use error::{Error, Invalid};
+#[cfg(feature = "cli")]
+pub(crate) use gate::Gate;
 pub use plan::{Plan, Program, Start, WORKER_VERB};
 pub use report::{Killed, Outcome, Report, WorkerReport};
 pub use watch::Watch;
