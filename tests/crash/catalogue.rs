@@ -6,16 +6,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use shmcount::{Release, Value};
 
 use super::making;
-use super::peers::{Losses, Maker, Peer, small_storm};
-use super::process::expect_to_hang;
+use super::peers::{Maker, Peer};
 use super::run::{Fate, Run, kill_everywhere};
 use super::scenario::{
     Expected, SAY, Scenario, Test, alone, lock_scenarios, value_cast, watch_scenarios,
 };
 use super::situations::Cast;
+use super::small_storm;
 use super::storm::{kills, seed, storm};
-use super::subject::Staged;
 use super::twins::{Fault, Twin};
+use super::watching;
 
 type Large = [u64; 16];
 
@@ -45,62 +45,31 @@ pub fn tests() -> Vec<Test> {
             Ok(())
         }),
     });
-    scenarios.chain(storms).chain(small_storms()).collect()
-}
-
-/// The same small storm for everybody's lock: only on demand.
-fn small_storms() -> [Test; 3] {
-    fn measured(name: &'static str, storm: fn(usize) -> Losses) -> Test {
-        Test {
-            name: format!("measured::small_storm::{name}"),
-            is_ignored: true,
-            play: Box::new(move || {
-                expect_to_hang();
-                let Losses {
-                    kills,
-                    stuck,
-                    torn,
-                    operations,
-                } = storm(kills());
-                println!(
-                    "{SAY}small storm, {name}: {kills} kills, {operations} operations, \
-                     {stuck} times stuck, {torn} times torn"
-                );
-                Ok(())
-            }),
-        }
-    }
-    fn change(peer: &Peer) -> bool {
-        peer.change(sometimes_yield)
-    }
-    [
-        measured("shmcount", |kills| {
-            let make = || Staged::new(PLAIN, [0u64; 2], |_| ());
-            small_storm(make, |pair| change_pair(&pair.value), kills)
-        }),
-        measured("pthread robust", |kills| {
-            small_storm(|| Peer::new(Maker::PthreadRobust), change, kills)
-        }),
-        measured("raw_sync", |kills| {
-            small_storm(|| Peer::new(Maker::RawSync), change, kills)
-        }),
-    ]
-}
-
-fn change_pair(pair: &Value<[u64; 2]>) -> bool {
-    let mut pair = pair.lock().expect("not held");
-    let is_equal = pair[0] == pair[1];
-    pair[0] += 1;
-    sometimes_yield();
-    pair[1] += 1;
-    is_equal
-}
-
-/// In the middle of one change in sixteen: so that holders are killed, and not only between.
-fn sometimes_yield() {
-    if fastrand::u32(..16) == 0 {
-        std::thread::yield_now();
-    }
+    let watchers = [("exchange", EXCHANGE), ("plain", PLAIN)]
+        .into_iter()
+        .flat_map(|(name, release)| {
+            type Watch = fn(Release) -> Result<(), String>;
+            let tests: [(&str, Watch); 2] = [
+                (
+                    "a_watcher_returns_though_commits_never_pause",
+                    watching::a_watcher_returns_though_commits_never_pause,
+                ),
+                (
+                    "a_watcher_gives_up_in_time_though_commits_never_pause",
+                    watching::a_watcher_gives_up_in_time_though_commits_never_pause,
+                ),
+            ];
+            tests.map(|(claim, watch)| Test {
+                name: format!("{claim}::{name}"),
+                is_ignored: false,
+                play: Box::new(move || watch(release)),
+            })
+        });
+    scenarios
+        .chain(storms)
+        .chain(watchers)
+        .chain(small_storm::tests())
+        .collect()
 }
 
 fn scenarios() -> Vec<Scenario> {

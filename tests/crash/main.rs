@@ -16,6 +16,7 @@ mod run;
 mod scenario;
 mod shared;
 mod situations;
+mod small_storm;
 mod storm;
 mod subject;
 mod supervisor;

@@ -6,15 +6,12 @@
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use fastrand::Rng;
 use raw_sync::Timeout;
 use raw_sync::locks::{LockGuard, LockImpl, LockInit, Mutex};
 use shmcount::raw::robust_lock::OWNER;
 
-use super::process::{Child, patience};
 use super::shared::Shared;
 use super::subject::Subject;
 
@@ -167,60 +164,4 @@ fn make_robust(mutex: *mut libc::pthread_mutex_t) {
     // SAFETY: the memory is a mutex's, nobody uses it yet, and the attributes are initialized.
     let made = unsafe { libc::pthread_mutex_init(mutex, attributes) };
     assert_eq!([initialized, shared, robust, made], [0; 4]);
-}
-
-/// What came of a small storm on one lock and two numbers.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Losses {
-    pub kills: usize,
-    /// How often everybody stood still until the lock was made anew.
-    pub stuck: usize,
-    /// How often somebody found the two numbers unequal.
-    pub torn: u64,
-    pub operations: u64,
-}
-
-/// Kills random ones of eight processes that call `change`, which tells whether it found the two
-/// numbers equal.
-pub fn small_storm<S>(make: impl Fn() -> S, change: fn(&S) -> bool, kills: usize) -> Losses {
-    const WORKERS: usize = 8;
-    let counts = Shared::new([AtomicU64::new(0), AtomicU64::new(0)]);
-    let [operations, torn] = &*counts;
-    let work = |subject: &S| -> ! {
-        loop {
-            if !change(subject) {
-                torn.fetch_add(1, SeqCst);
-            }
-            operations.fetch_add(1, SeqCst);
-        }
-    };
-    let mut losses = Losses::default();
-    let mut random = Rng::new();
-    while losses.kills < kills {
-        let subject = make();
-        let mut workers: Vec<Child> = (0..WORKERS)
-            .map(|_| Child::start(|| work(&subject)))
-            .collect();
-        let mut last = (operations.load(SeqCst), Instant::now());
-        while losses.kills < kills {
-            // Not to wait for anything: any moment is as good as another.
-            thread::sleep(Duration::from_micros(random.u64(..1_500)));
-            let done = operations.load(SeqCst);
-            if done != last.0 {
-                last = (done, Instant::now());
-            } else if last.1.elapsed() > patience() {
-                losses.stuck += 1;
-                break;
-            } else if last.1.elapsed() > patience() / 10 {
-                // Standing still, it seems: another kill would only wake somebody by chance.
-                continue;
-            }
-            workers.swap_remove(random.usize(..WORKERS)).kill();
-            workers.push(Child::start(|| work(&subject)));
-            losses.kills += 1;
-        }
-    }
-    losses.operations = operations.load(SeqCst);
-    losses.torn = torn.load(SeqCst);
-    losses
 }

@@ -4,33 +4,27 @@
 //! Every worker writes down, on a page beside the segment, what it began and what returned to it.
 //! From that, what is in the segment is known exactly, but for the one operation of each kill.
 
-use std::cell::RefCell;
+mod board;
+mod objects;
+mod worker;
+
 use std::env;
 use std::fmt;
-use std::hint::black_box;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bytemuck::{Pod, Zeroable};
 use fastrand::Rng;
-use nix::time::{ClockId, clock_gettime};
 use shmcount::sys::{process, shm};
-use shmcount::{Lock, Release, Segment, SegmentOptions, Value};
+use shmcount::{Release, Segment, SegmentOptions};
 
-use super::interleaving::raise_and_lower;
 use super::process::{Child, belongings, patience};
 use super::shared::Shared;
 use super::subject::fresh_name;
-
-/// Four times the processors of a small machine, so that holders lose theirs and waiters sleep.
-const WORKERS: usize = 8;
-/// The last two watch the counter besides.
-const WATCHERS: usize = 2;
-/// How many objects and side segments are opened or created.
-const OBJECTS: usize = 64;
-const SIDES: usize = 4;
+use board::{Board, Slot, Violation, WORKERS, now};
+use objects::{Objects, SIDES, side_name};
+use worker::Worker;
 
 /// What came of a storm.
 #[derive(Clone, Debug, Default)]
@@ -45,59 +39,6 @@ pub struct Report {
     /// The longest that one worker needed for one operation.
     pub longest_wait: Duration,
     pub took: Duration,
-}
-
-/// Total and tallies, always committed together.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-struct Account {
-    total: u64,
-    last: u64,
-    tally: [u64; WORKERS],
-}
-
-/// What workers write down outside the segment.
-#[derive(Default)]
-struct Board {
-    stop: AtomicBool,
-    witness: AtomicU64,
-    slots: [Slot; WORKERS],
-    violations: [AtomicU64; Violation::NAMES.len()],
-}
-
-#[derive(Default)]
-#[repr(align(64))]
-struct Slot {
-    /// When the worker last finished something, in nanoseconds of the monotonic clock.
-    beat: AtomicU64,
-    operations: AtomicU64,
-    begun: AtomicU64,
-    returned: AtomicU64,
-    adds_begun: AtomicU64,
-    adds_returned: AtomicU64,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Violation {
-    TwoInside,
-    PairUnequal,
-    LargeTorn,
-    TotalWrong,
-    TallyWrong,
-    Refused,
-    Leaked,
-}
-
-impl Violation {
-    const NAMES: [&'static str; 7] = [
-        "two were inside the lock",
-        "a pair was unequal",
-        "a large value was torn",
-        "the total was not the sum of the tallies",
-        "a tally was not what its worker had committed",
-        "an operation failed",
-        "a worker leaked descriptors or mappings",
-    ];
 }
 
 /// Returns how many kills are asked for.
@@ -166,35 +107,6 @@ struct Storm<'a> {
     start: Instant,
 }
 
-/// The handles of one process.
-struct Objects {
-    counter: Value<i64>,
-    account: Value<Account>,
-    pair: Value<[u64; 2]>,
-    large: Value<[u64; 64]>,
-    gate: Lock,
-}
-
-impl Objects {
-    fn of(segment: &Segment) -> Result<Self, shmcount::Error> {
-        Ok(Self {
-            counter: segment.value("counter", 0)?,
-            account: segment.value("account", Account::zeroed())?,
-            pair: segment.value("pair", [0; 2])?,
-            large: segment.value("large", [0; 64])?,
-            gate: segment.lock("gate")?,
-        })
-    }
-
-    fn recoveries(&self) -> u32 {
-        self.counter.recoveries()
-            + self.account.recoveries()
-            + self.pair.recoveries()
-            + self.large.recoveries()
-            + self.gate.recoveries()
-    }
-}
-
 impl Drop for Storm<'_> {
     fn drop(&mut self) {
         self.workers.clear();
@@ -253,16 +165,16 @@ impl<'a> Storm<'a> {
 
     fn check_progress(&mut self, checked: &mut u64) -> Result<(), String> {
         let now = now();
-        // While this process does not run, the others may not have run either.
+        // What a worker waits while this process does not run either, the machine is to blame for.
         let own_pause = Duration::from_nanos(now - std::mem::replace(checked, now));
         let mut shortest = Duration::MAX;
         for (slot, worker) in &self.workers {
             let beat = self.board.slots[*slot].beat.load(SeqCst);
-            let wait = Duration::from_nanos(now.saturating_sub(beat));
+            let wait = Duration::from_nanos(now.saturating_sub(beat)).saturating_sub(own_pause);
             shortest = shortest.min(wait);
             self.report.longest_wait = self.report.longest_wait.max(wait);
             // One that does not get a processor is not stuck.
-            if wait > patience() + own_pause && worker.is_asleep() {
+            if wait > patience() && worker.is_asleep() {
                 return Err(format!(
                     "worker {slot} slept for {wait:?} after {} kills, seed {}",
                     self.report.kills, self.report.seed
@@ -270,7 +182,7 @@ impl<'a> Storm<'a> {
             }
         }
         self.report.longest_pause = self.report.longest_pause.max(shortest);
-        match shortest > patience() + own_pause {
+        match shortest > patience() {
             true => Err(format!(
                 "no progress for {shortest:?}, seed {}",
                 self.report.seed
@@ -375,218 +287,6 @@ impl<'a> Storm<'a> {
     }
 }
 
-struct Worker<'a> {
-    name: &'a str,
-    slot: usize,
-    board: &'a Board,
-    random: RefCell<Rng>,
-    segment: Segment,
-    objects: Objects,
-}
-
-impl<'a> Worker<'a> {
-    fn start(name: &'a str, slot: usize, board: &'a Board, random: Rng) -> Self {
-        let segment = Segment::open(name).expect("the storm's segment");
-        let objects = Objects::of(&segment).expect("they are there");
-        Self {
-            name,
-            slot,
-            board,
-            random: RefCell::new(random),
-            segment,
-            objects,
-        }
-    }
-
-    fn work(self) {
-        self.resume();
-        let own = belongings();
-        // How often, out of 25.
-        let mix: [(fn(&Self), usize); 9] = [
-            (Self::add, 4),
-            (Self::count, 4),
-            (Self::transfer, 4),
-            (Self::change_all, 3),
-            (Self::enter, 4),
-            (Self::enter_in_time, 2),
-            (Self::read, 2),
-            (Self::open_object, 1),
-            (Self::open_side, 1),
-        ];
-        let mut work: Vec<fn(&Self)> = Vec::new();
-        for (operation, times) in mix {
-            work.extend([operation].repeat(times));
-        }
-        if self.slot >= WORKERS - WATCHERS {
-            work.push(Self::watch);
-        }
-        while !self.board.stop.load(SeqCst) {
-            let which = self.random.borrow_mut().usize(..work.len());
-            work[which](&self);
-            let slot = &self.board.slots[self.slot];
-            slot.operations.fetch_add(1, SeqCst);
-            slot.beat.store(now(), SeqCst);
-            if self.random.borrow_mut().u32(..1_000) == 0 {
-                self.require(belongings() == own, Violation::Leaked);
-            }
-        }
-    }
-
-    /// Takes up where the last worker of the slot ended: what returned to it is in the tally, and
-    /// what it had begun may be.
-    fn resume(&self) {
-        let slot = &self.board.slots[self.slot];
-        let tally = self.objects.account.load().tally[self.slot];
-        let (returned, begun) = (slot.returned.load(SeqCst), slot.begun.load(SeqCst));
-        self.require((returned..=begun).contains(&tally), Violation::TallyWrong);
-        self.require(begun - returned <= 1, Violation::TallyWrong);
-        slot.begun.store(tally, SeqCst);
-        slot.returned.store(tally, SeqCst);
-    }
-
-    fn add(&self) {
-        let slot = &self.board.slots[self.slot];
-        slot.adds_begun.fetch_add(1, SeqCst);
-        self.require(
-            self.objects.counter.fetch_add(1).is_ok(),
-            Violation::Refused,
-        );
-        slot.adds_returned.fetch_add(1, SeqCst);
-    }
-
-    fn count(&self) {
-        let slot = &self.board.slots[self.slot];
-        slot.begun.fetch_add(1, SeqCst);
-        match self.objects.account.lock() {
-            Ok(mut account) => {
-                self.require(is_balanced(&account), Violation::TotalWrong);
-                account.total += 1;
-                self.linger();
-                black_box(&mut *account).last = self.slot as u64;
-                account.tally[self.slot] += 1;
-            }
-            Err(_) => self.violate(Violation::Refused),
-        }
-        slot.returned.fetch_add(1, SeqCst);
-    }
-
-    fn transfer(&self) {
-        match self.objects.pair.lock() {
-            Ok(mut pair) => {
-                self.require(pair[0] == pair[1], Violation::PairUnequal);
-                pair[0] += 1;
-                self.linger();
-                black_box(&mut *pair)[1] += 1;
-            }
-            Err(_) => self.violate(Violation::Refused),
-        }
-    }
-
-    fn change_all(&self) {
-        let changed = self.objects.large.update(|all| {
-            let is_whole = all.iter().all(|word| *word == all[0]);
-            all.iter_mut().for_each(|word| *word += 1);
-            is_whole
-        });
-        match changed {
-            Ok(is_whole) => self.require(is_whole, Violation::LargeTorn),
-            Err(_) => self.violate(Violation::Refused),
-        }
-    }
-
-    fn enter(&self) {
-        match self.objects.gate.lock() {
-            Ok(guard) => self.raise(guard.owner_died()),
-            Err(_) => self.violate(Violation::Refused),
-        }
-    }
-
-    fn enter_in_time(&self) {
-        let timeout = Duration::from_micros(self.random.borrow_mut().u64(..200));
-        if let Ok(guard) = self.objects.gate.lock_timeout(timeout) {
-            self.raise(guard.owner_died());
-        }
-    }
-
-    /// Gives the processor away now and then, in the middle of a change: others come to sleep for
-    /// the lock, and its holder is there to be killed.
-    fn linger(&self) {
-        if self.random.borrow_mut().u32(..16) == 0 {
-            thread::yield_now();
-        }
-    }
-
-    fn raise(&self, owner_died: bool) {
-        if owner_died {
-            // As one who is told does: what the lock protects may be half done.
-            self.board.witness.store(0, SeqCst);
-        }
-        self.linger();
-        let is_alone = raise_and_lower(&self.board.witness);
-        self.require(is_alone, Violation::TwoInside);
-    }
-
-    fn read(&self) {
-        let pair = self.objects.pair.load();
-        self.require(pair[0] == pair[1], Violation::PairUnequal);
-        let large = self.objects.large.load();
-        let is_whole = large.iter().all(|word| *word == large[0]);
-        self.require(is_whole, Violation::LargeTorn);
-        self.require(
-            is_balanced(&self.objects.account.load()),
-            Violation::TotalWrong,
-        );
-    }
-
-    fn open_object(&self) {
-        let name = format!("object-{}", self.random.borrow_mut().usize(..OBJECTS));
-        let object = self.segment.value(&name, 7u64);
-        self.require(
-            object.is_ok_and(|object| object.load() == 7),
-            Violation::Refused,
-        );
-    }
-
-    fn open_side(&self) {
-        let name = side_name(self.name, self.random.borrow_mut().usize(..SIDES));
-        let options = SegmentOptions::new().capacity(1_024);
-        let added = options.open_or_create(&name).is_ok_and(|side| {
-            let added = side
-                .value("main", 0u64)
-                .is_ok_and(|main| main.fetch_add(1).is_ok());
-            let removes = self.random.borrow_mut().u32(..4) == 0;
-            added && (!removes || side.remove().is_ok())
-        });
-        self.require(added, Violation::Refused);
-    }
-
-    fn watch(&self) {
-        let seen = self.objects.counter.load();
-        // Without a timeout: a lost wake-up must show.
-        let changed = self.objects.counter.wait_until(|now| *now != seen, None);
-        self.require(changed.is_ok(), Violation::Refused);
-    }
-
-    fn require(&self, holds: bool, otherwise: Violation) {
-        if !holds {
-            self.violate(otherwise);
-        }
-    }
-
-    #[cold]
-    fn violate(&self, violation: Violation) {
-        self.board.violations[violation as usize].fetch_add(1, SeqCst);
-    }
-}
-
-fn is_balanced(account: &Account) -> bool {
-    account.total == account.tally.iter().sum::<u64>()
-}
-
-fn side_name(name: &str, side: usize) -> String {
-    format!("{name}-side-{side}")
-}
-
 /// The segments of a storm that are still there, and unfinished ones of dead processes.
 fn left_of(name: &str) -> Vec<String> {
     let names = shm::names().expect("/dev/shm is there");
@@ -598,10 +298,4 @@ fn left_of(name: &str) -> Vec<String> {
     names
         .filter(|found| found.starts_with(&mine) || is_orphan(found) == Some(true))
         .collect()
-}
-
-fn now() -> u64 {
-    // The same clock in all processes.
-    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("Linux has a monotonic clock");
-    Duration::from(now).as_nanos() as u64
 }
