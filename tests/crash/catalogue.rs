@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use shmcount::{Release, Value};
 
+use super::death_notice;
 use super::making;
 use super::peers::{Maker, Peer};
 use super::run::{Fate, Run, kill_everywhere};
@@ -118,6 +119,9 @@ fn scenarios() -> Vec<Scenario> {
     );
     for (release, name) in [(EXCHANGE, "exchange"), (PLAIN, "plain")] {
         all.extend([
+            alone("lock, and tell of its holder", name, move |run| {
+                death_notice::of_a_killed_holder(release, run)
+            }),
             alone("open or create a segment", name, move |run| {
                 making::creating_a_segment(release, run)
             }),

@@ -8,6 +8,7 @@
 #![cfg(target_arch = "x86_64")]
 
 mod catalogue;
+mod death_notice;
 mod interleaving;
 mod making;
 mod peers;

@@ -170,8 +170,9 @@ impl<'a> Storm<'a> {
         let mut shortest = Duration::MAX;
         for (slot, worker) in &self.workers {
             let beat = self.board.slots[*slot].beat.load(SeqCst);
-            let wait = Duration::from_nanos(now.saturating_sub(beat)).saturating_sub(own_pause);
-            shortest = shortest.min(wait);
+            let since = Duration::from_nanos(now.saturating_sub(beat));
+            shortest = shortest.min(since);
+            let wait = since.saturating_sub(own_pause);
             self.report.longest_wait = self.report.longest_wait.max(wait);
             // One that does not get a processor is not stuck.
             if wait > patience() && worker.is_asleep() {
@@ -182,7 +183,7 @@ impl<'a> Storm<'a> {
             }
         }
         self.report.longest_pause = self.report.longest_pause.max(shortest);
-        match shortest > patience() {
+        match shortest > patience() + own_pause {
             true => Err(format!(
                 "no progress for {shortest:?}, seed {}",
                 self.report.seed
