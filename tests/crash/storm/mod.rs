@@ -26,9 +26,9 @@ use board::{Board, Slot, Violation, WORKERS, now};
 use objects::{Objects, SIDES, side_name};
 use worker::Worker;
 
-/// Between two looks at the workers lie 1.5 ms and a fork; after ten times that, in nanoseconds,
-/// something stood still.
-const STALL: u64 = 15_000_000;
+/// Between two looks at the workers lie 1.5 ms and a fork, or some 50 ms on a loaded machine; after
+/// a quarter of a second, in nanoseconds, something stood still.
+const STALL: u64 = 250_000_000;
 
 /// What came of a storm.
 #[derive(Clone, Debug, Default)]
