@@ -17,7 +17,8 @@
 use std::marker::PhantomData;
 use std::mem::offset_of;
 
-use super::robust_lock::{Acquired, Protocol, Refused, RobustLock, Wakes};
+use super::protocol::{Protocol, Wakes};
+use super::robust_lock::{Acquired, Refused, RobustLock};
 use super::shareable::{self, Shareable, words_of};
 use crate::sys::atomic::{Acquire, AtomicU64, Relaxed, Release, SeqCst, fence};
 use crate::sys::clock::Deadline;

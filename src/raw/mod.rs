@@ -4,6 +4,6 @@
 //! unit tests and model checkers put them.
 
 pub mod committed;
-mod protocol;
+pub mod protocol;
 pub mod robust_lock;
 pub mod shareable;

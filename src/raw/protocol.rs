@@ -1,4 +1,7 @@
-//! What the processes of a segment agree on about its locks, and what this one can do itself.
+//! How the processes of a segment release its locks and sleep for them.
+//!
+//! A segment's header says how its locks are released and where sleepers are woken; what a process
+//! does about that depends on what its kernel, or sandbox, lets it do.
 
 use std::time::Duration;
 

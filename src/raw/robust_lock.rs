@@ -18,7 +18,7 @@
 //! wakes a sleeper in the dead thread's stead. `docs/ARCHITECTURE.md` has the argument whole, and
 //! what looks right and is not.
 
-pub use super::protocol::{Announce, Protocol, ReleaseBy, Wakes};
+use super::protocol::{Protocol, ReleaseBy, Wakes};
 use crate::sys::atomic::{Acquire, AtomicU32, AtomicU64, Relaxed, Release, SeqCst, compiler_fence};
 use crate::sys::backoff::Backoff;
 use crate::sys::clock::Deadline;

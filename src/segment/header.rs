@@ -16,7 +16,7 @@ use super::name::Name;
 use super::options::Release;
 use super::{DIRECTORY, FIRST_ENTRY, words_of};
 use crate::raw::committed::Line;
-use crate::raw::robust_lock::Wakes;
+use crate::raw::protocol::Wakes;
 use crate::raw::shareable;
 use crate::sys::process::{self, Identity};
 use crate::sys::robust_list;

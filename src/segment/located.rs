@@ -6,7 +6,7 @@ use super::directory::{Entry, Kind};
 use super::error::{Error, Foreign};
 use super::{Name, Segment};
 use crate::raw::committed::{Committed, Line};
-use crate::raw::robust_lock::Protocol;
+use crate::raw::protocol::Protocol;
 use crate::raw::shareable::Shareable;
 use crate::sys::atomic::AtomicU64;
 

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::raw::committed::{Committed, Line};
-use crate::raw::robust_lock::Protocol;
+use crate::raw::protocol::Protocol;
 use crate::sys::atomic::AtomicU64;
 use crate::sys::process::{self, Identity};
 use crate::sys::shm::{self, Mapping};

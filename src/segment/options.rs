@@ -4,7 +4,7 @@ use super::error::Error;
 use super::header;
 use super::name::Name;
 use super::{FIRST_ENTRY, Mapped, Segment, used_of};
-use crate::raw::robust_lock::{Announce, Protocol, ReleaseBy, Wakes};
+use crate::raw::protocol::{Announce, Protocol, ReleaseBy, Wakes};
 pub use crate::sys::backoff::Spin;
 use crate::sys::shm::Mapping;
 use crate::sys::{futex, membarrier, robust_list};

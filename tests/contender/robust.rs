@@ -5,7 +5,8 @@ use std::ptr::NonNull;
 
 use shmcount::Spin;
 use shmcount::contender::{Acquired, ForeignLock, Place};
-use shmcount::raw::robust_lock::{self, Announce, Protocol, Refused, ReleaseBy, RobustLock, Wakes};
+use shmcount::raw::protocol::{Announce, Protocol, ReleaseBy, Wakes};
+use shmcount::raw::robust_lock::{self, Refused, RobustLock};
 use shmcount::sys::robust_list::Thread;
 use shmcount::sys::{futex, membarrier};
 

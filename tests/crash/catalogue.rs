@@ -5,14 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use shmcount::{Release, Value};
 
+use super::death_notice;
 use super::making;
+use super::peers::{Maker, Peer};
 use super::run::{Fate, Run, kill_everywhere};
 use super::scenario::{
     Expected, SAY, Scenario, Test, alone, lock_scenarios, value_cast, watch_scenarios,
 };
 use super::situations::Cast;
+use super::small_storm;
 use super::storm::{kills, seed, storm};
 use super::twins::{Fault, Twin};
+use super::watching;
 
 type Large = [u64; 16];
 
@@ -42,7 +46,31 @@ pub fn tests() -> Vec<Test> {
             Ok(())
         }),
     });
-    scenarios.chain(storms).collect()
+    let watchers = [("exchange", EXCHANGE), ("plain", PLAIN)]
+        .into_iter()
+        .flat_map(|(name, release)| {
+            type Watch = fn(Release) -> Result<(), String>;
+            let tests: [(&str, Watch); 2] = [
+                (
+                    "a_watcher_returns_though_commits_never_pause",
+                    watching::a_watcher_returns_though_commits_never_pause,
+                ),
+                (
+                    "a_watcher_gives_up_in_time_though_commits_never_pause",
+                    watching::a_watcher_gives_up_in_time_though_commits_never_pause,
+                ),
+            ];
+            tests.map(|(claim, watch)| Test {
+                name: format!("{claim}::{name}"),
+                is_ignored: false,
+                play: Box::new(move || watch(release)),
+            })
+        });
+    scenarios
+        .chain(storms)
+        .chain(watchers)
+        .chain(small_storm::tests())
+        .collect()
 }
 
 fn scenarios() -> Vec<Scenario> {
@@ -91,6 +119,9 @@ fn scenarios() -> Vec<Scenario> {
     );
     for (release, name) in [(EXCHANGE, "exchange"), (PLAIN, "plain")] {
         all.extend([
+            alone("lock, and tell of its holder", name, move |run| {
+                death_notice::of_a_killed_holder(release, run)
+            }),
             alone("open or create a segment", name, move |run| {
                 making::creating_a_segment(release, run)
             }),
@@ -106,6 +137,13 @@ fn scenarios() -> Vec<Scenario> {
         twin_cast(Fault::None)
     }));
     all.extend(broken_twins());
+    for (name, maker) in [
+        ("peer: pthread robust", peer_cast::<true> as fn() -> _),
+        ("peer: raw_sync", peer_cast::<false>),
+    ] {
+        let scenarios = lock_scenarios(name, "-", maker).into_iter();
+        all.extend(scenarios.map(|scenario| scenario.expect(Expected::Measured)));
+    }
     all
 }
 
@@ -159,6 +197,18 @@ fn broken_twins() -> Vec<Scenario> {
 }
 
 type Scene = fn(&Cast<Twin>, &mut Run) -> Fate;
+
+fn peer_cast<const IS_PTHREAD: bool>() -> Cast<Peer> {
+    let maker = match IS_PTHREAD {
+        true => Maker::PthreadRobust,
+        false => Maker::RawSync,
+    };
+    Cast {
+        make: Box::new(move || Peer::new(maker)),
+        initial: [0, 0],
+        next: |pair| pair.map(|number| number + 1),
+    }
+}
 
 fn twin_cast(fault: Fault) -> Cast<Twin> {
     Cast {

@@ -8,13 +8,16 @@
 #![cfg(target_arch = "x86_64")]
 
 mod catalogue;
+mod death_notice;
 mod interleaving;
 mod making;
+mod peers;
 mod process;
 mod run;
 mod scenario;
 mod shared;
 mod situations;
+mod small_storm;
 mod storm;
 mod subject;
 mod supervisor;

@@ -2,8 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
+use std::time::Duration;
 
-use shmcount::Shareable;
+use shmcount::{Release, Shareable};
 
 use super::process::Child;
 use super::run::{Fate, Run, Tally, every_point, kill_after_each, record};
@@ -147,5 +148,59 @@ impl<T: Shareable + PartialEq + Debug> Cast<Staged<T>> {
             true => (0..path.points.len()).filter(is_committed).collect(),
             false => path.changes.iter().copied().filter(is_committed).collect(),
         }
+    }
+}
+
+/// Watches a counter that another process changes without a pause: commits go past while the
+/// watcher announces itself, which takes a `membarrier`.
+pub fn a_watcher_returns_though_commits_never_pause(release: Release) -> Result<(), String> {
+    let subject = Staged::new(release, 0i64, |counter| {
+        counter.fetch_add(1).expect("no overflow, not held");
+    });
+    let adder = Child::start(|| {
+        loop {
+            subject.operate();
+        }
+    });
+    while subject.load() == 0 {
+        std::thread::yield_now();
+    }
+    let watcher = Child::start(|| {
+        for _ in 0..100 {
+            let seen = subject.load();
+            let changed = subject.value.wait_until(|now| *now != seen, None);
+            assert!(changed.is_ok(), "no deadline can pass");
+        }
+    });
+    let ends = watcher.ends();
+    adder.kill();
+    match ends {
+        true => Ok(()),
+        false => Err("it watched a hundred changes for more than a second".to_owned()),
+    }
+}
+
+/// Watches for what does not come, while another process commits without a pause.
+pub fn a_watcher_gives_up_in_time_though_commits_never_pause(
+    release: Release,
+) -> Result<(), String> {
+    let subject = Staged::new(release, 0i64, |counter| {
+        counter.fetch_add(1).expect("no overflow, not held");
+    });
+    let adder = Child::start(|| {
+        loop {
+            subject.operate();
+        }
+    });
+    let watcher = Child::start(|| {
+        let timeout = Some(Duration::from_millis(10));
+        let given_up = subject.value.wait_until(|now| *now < 0, timeout);
+        assert!(given_up.is_err(), "the counter is never negative");
+    });
+    let ends = watcher.ends();
+    adder.kill();
+    match ends {
+        true => Ok(()),
+        false => Err("ten milliseconds took more than a second".to_owned()),
     }
 }
