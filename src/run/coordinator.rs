@@ -33,7 +33,8 @@ pub(super) struct Coordinator<'a> {
     workers: Vec<Worker>,
     kills: Kills,
     kills_done: u64,
-    killed_holding: Vec<Killed>,
+    /// With the total that stood then: where it has changed since, the lock is free again.
+    killed_holding: Vec<(Killed, i64)>,
     /// Which worker each life was, by the number it rings with.
     lives: Vec<usize>,
     started_ns: u64,
@@ -196,15 +197,15 @@ impl<'a> Coordinator<'a> {
         }
     }
 
-    /// Notes whether a worker that has ended held the lock, as far as the lock can tell.
+    /// Notes whether a worker that has ended held the lock, as far as its seat can tell: it may have
+    /// released it already.
     fn note_what_it_held(&mut self, index: usize) {
         let first = self.first_seat(index);
         for seat in (first..first + self.plan.threads as usize).map(|seat| self.seats.seat(seat)) {
             if seat.phase() == Phase::Holding {
-                self.killed_holding.push(Killed {
-                    worker: index,
-                    pid: self.workers[index].pid,
-                });
+                let pid = self.workers[index].pid;
+                let killed = Killed { worker: index, pid };
+                self.killed_holding.push((killed, self.contender.total()));
             }
             seat.set_phase(Phase::Away);
         }
@@ -255,9 +256,16 @@ impl<'a> Coordinator<'a> {
         };
         (Instant::now() >= deadline?).then(|| Outcome::TimedOut {
             after,
-            killed_holding: self.killed_holding.clone(),
+            killed_holding: self.still_holding(),
             waiting: waiting() as u64,
         })
+    }
+
+    /// Returns who was killed inside a lock that nobody has had since.
+    fn still_holding(&self) -> Vec<Killed> {
+        let total = self.contender.total();
+        let still = |(killed, then): &(Killed, i64)| (*then == total).then_some(*killed);
+        self.killed_holding.iter().filter_map(still).collect()
     }
 
     fn show_progress(&self) {
