@@ -39,7 +39,10 @@ pub mod sys;
 
 pub use raw::shareable::Shareable;
 pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin};
-pub use sync::{AddError, Integer, Lock, LockError, LockGuard, Value, ValueGuard};
+pub use sync::{
+    AddError, Holder, Integer, Lock, LockError, LockGuard, Value, ValueGuard, WaitError,
+};
+pub use sys::process::Identity;
 
 /// The examples of the README, compiled and run by the tests.
 #[cfg(doctest)]

@@ -93,7 +93,7 @@ impl Contender for LedgerContender {
         match self.observed_add(&mut ledger, seat, by, observer) {
             Ok(()) => Ok(()),
             Err(error) => {
-                ledger.discard();
+                ValueGuard::discard(ledger);
                 Err(error)
             }
         }

@@ -17,7 +17,7 @@
 use std::marker::PhantomData;
 use std::mem::offset_of;
 
-use super::protocol::{Protocol, Wakes};
+use super::protocol::{Announced, Protocol};
 use super::robust_lock::{Acquired, Refused, RobustLock};
 use super::shareable::{self, Shareable, words_of};
 use crate::sys::atomic::{Acquire, AtomicU64, Relaxed, Release, SeqCst, fence};
@@ -55,7 +55,27 @@ impl<T> Clone for Committed<'_, T> {
 
 impl<T> Copy for Committed<'_, T> {}
 
+/// Why a wait ended without the value that was wanted. The values are the last ones looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsatisfied<T> {
+    /// The deadline passed.
+    TimedOut(T),
+    /// The calling thread holds the lock, so nobody else can change the value.
+    HeldByCaller(T),
+}
+
 impl Line {
+    /// Where its words are, for a segment's fingerprint.
+    pub(crate) const LAYOUT: [usize; 8] = {
+        let [word, recoveries, sleepers, misses, node] = RobustLock::LAYOUT;
+        let value = offset_of!(Line, value);
+        let sequence = offset_of!(Line, sequence);
+        let watched = offset_of!(Line, watched);
+        [
+            word, recoveries, sleepers, misses, node, value, sequence, watched,
+        ]
+    };
+
     /// Returns the lock.
     pub fn lock(&self) -> &RobustLock {
         &self.lock
@@ -82,8 +102,13 @@ impl<'a, T: Shareable> Committed<'a, T> {
     /// # Panics
     ///
     /// When there are not [`PLACES`](Self::PLACES) words.
+    ///
+    /// # Safety
+    ///
+    /// Line and places stay mapped where they are for as long as a thread of this process is in one
+    /// of the calls below, and from `lock` or `try_lock` until `unlock` or the end of the thread.
     #[inline]
-    pub fn new(line: &'a Line, places: &'a [AtomicU64], protocol: Protocol) -> Self {
+    pub unsafe fn new(line: &'a Line, places: &'a [AtomicU64], protocol: Protocol) -> Self {
         assert!(
             places.len() == Self::PLACES,
             "two places for a large value, none for a small one"
@@ -138,7 +163,8 @@ impl<'a, T: Shareable> Committed<'a, T> {
     #[inline]
     pub fn lock(self, me: Thread, deadline: Option<Deadline>) -> Result<(T, Acquired), Refused> {
         let acquired = self.enter(me, deadline)?;
-        self.line.lock.hold(me);
+        // SAFETY: entered just now; it stays mapped as `new` was promised.
+        unsafe { self.line.lock.hold(me) };
         Ok((self.load_as_owner(), acquired))
     }
 
@@ -148,20 +174,26 @@ impl<'a, T: Shareable> Committed<'a, T> {
     ///
     /// [`Refused`], with nothing held.
     pub fn try_lock(self, me: Thread) -> Result<(T, Acquired), Refused> {
-        let acquired = self.line.lock.try_enter(me, self.protocol)?;
-        self.recover_after(acquired);
-        self.line.lock.hold(me);
+        let acquired = self.try_enter(me)?;
+        // SAFETY: entered just now; it stays mapped as `new` was promised.
+        unsafe { self.line.lock.hold(me) };
         Ok((self.load_as_owner(), acquired))
     }
 
-    /// Commits a new value, if there is one, and releases the lock taken with `lock`.
+    /// Releases the lock, and commits the new value before if there is one.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread is `me`, and took the lock with `lock` or `try_lock`.
     #[inline]
-    pub fn unlock(self, me: Thread, value: Option<&T>) {
-        self.line.lock.unhold(me);
-        if let Some(value) = value {
+    pub unsafe fn unlock(self, me: Thread, value: &T, is_new: bool) {
+        // SAFETY: `lock` and `try_lock` hold it.
+        unsafe { self.line.lock.unhold(me) };
+        if is_new {
             self.commit(value);
         }
-        self.leave(me);
+        // SAFETY: it is held, and `unhold` has made it pending.
+        unsafe { self.leave(me) };
     }
 
     /// Changes the value under the lock, in one go: for changes that take no lock themselves and
@@ -183,25 +215,29 @@ impl<'a, T: Shareable> Committed<'a, T> {
         if let Some(value) = value {
             self.commit(&value);
         }
-        self.leave(me);
+        // SAFETY: entered above, and pending since.
+        unsafe { self.leave(me) };
         Ok(result)
     }
 
-    /// Sleeps until a committed value satisfies `wanted`, and returns it; or, at the deadline, the
-    /// last one that did not.
+    /// Sleeps until a committed value satisfies `wanted`, and returns it.
     ///
     /// Looks at every value that is there when it wakes; values that come and go in between are
     /// not seen. The lock is not held while `wanted` runs.
     ///
     /// # Errors
     ///
-    /// The last value, when the deadline passed.
+    /// [`Unsatisfied`] with the last value, which did not satisfy.
     pub fn wait_until(
         self,
         me: Thread,
         mut wanted: impl FnMut(&T) -> bool,
         deadline: Option<Deadline>,
-    ) -> Result<T, T> {
+    ) -> Result<T, Unsatisfied<T>> {
+        let value = self.load();
+        if wanted(&value) {
+            return Ok(value);
+        }
         loop {
             // The word before the value: a death that we do not see in the value, we see here.
             let death = self.line.lock.death_watch();
@@ -209,26 +245,33 @@ impl<'a, T: Shareable> Committed<'a, T> {
                 self.stand_in(me);
                 continue;
             }
-            let sequence = self.announce_watcher();
+            let (sequence, announced) = self.announce_watcher();
             let value = self.load();
             if wanted(&value) {
                 return Ok(value);
             }
-            if deadline.is_some_and(Deadline::has_passed) {
-                return Err(value);
+            if self.line.lock.owner() == Some(me.tid()) {
+                return Err(Unsatisfied::HeldByCaller(value));
             }
-            self.sleep(
-                me,
-                death,
-                (self.sequence_futex(), sequence as u32),
-                deadline,
-            );
+            if deadline.is_some_and(Deadline::has_passed) {
+                return Err(Unsatisfied::TimedOut(value));
+            }
+            let changed = (self.sequence_futex(), sequence as u32);
+            self.sleep(me, death, changed, announced, deadline);
         }
     }
 
     #[inline]
     fn enter(self, me: Thread, deadline: Option<Deadline>) -> Result<Acquired, Refused> {
-        let acquired = self.line.lock.enter(me, self.protocol, deadline)?;
+        // SAFETY: it stays mapped as `new` was promised.
+        let acquired = unsafe { self.line.lock.enter(me, self.protocol, deadline) }?;
+        self.recover_after(acquired);
+        Ok(acquired)
+    }
+
+    fn try_enter(self, me: Thread) -> Result<Acquired, Refused> {
+        // SAFETY: it stays mapped as `new` was promised.
+        let acquired = unsafe { self.line.lock.try_enter(me, self.protocol) }?;
         self.recover_after(acquired);
         Ok(acquired)
     }
@@ -276,9 +319,13 @@ impl<'a, T: Shareable> Committed<'a, T> {
         self.line.sequence.store(next, Release);
     }
 
+    /// # Safety
+    ///
+    /// As for [`RobustLock::leave`].
     #[inline]
-    fn leave(self, me: Thread) {
-        self.line.lock.leave(me, self.protocol);
+    unsafe fn leave(self, me: Thread) {
+        // SAFETY: the caller's promise.
+        unsafe { self.line.lock.leave(me, self.protocol) };
         // After the release, so behind the same barrier as the look at the sleepers; and before
         // the lock stops being pending, so that a death here still wakes somebody who comes here.
         self.wake_watchers_if_any();
@@ -308,11 +355,10 @@ impl<'a, T: Shareable> Committed<'a, T> {
 
     /// Says that somebody is about to sleep, and returns the sequence to sleep at. A commit from here
     /// on sees that, or is in the value that is read next, or has moved the sequence.
-    fn announce_watcher(self) -> u64 {
+    fn announce_watcher(self) -> (u64, Announced) {
         let sequence = self.line.sequence.load(SeqCst);
         self.raise_watched(sequence.wrapping_add(1));
-        self.protocol.announce();
-        sequence
+        (sequence, self.protocol.announce())
     }
 
     fn raise_watched(self, announcement: u64) {
@@ -336,19 +382,18 @@ impl<'a, T: Shareable> Committed<'a, T> {
         me: Thread,
         death: (Futex<'_>, u32),
         changed: (Futex<'_>, u32),
+        announced: Announced,
         deadline: Option<Deadline>,
     ) {
-        let until = self.protocol.sleep_until(deadline);
-        if self.protocol.wakes == Wakes::Word || !self.protocol.sleeps_on_both {
-            futex::wait(changed.0, changed.1, until);
-            return;
-        }
-        // A wake-up on the word is the kernel's, for one of all who sleep there. Killed with it
-        // in hand, the kernel gives it to the next, because the lock is pending.
-        me.set_pending(self.line.lock.node());
+        self.set_pending(me);
+        // A wake-up on the word is the kernel's, for one of all who sleep there. Killed with it in
+        // hand, the kernel gives it to the next, because the lock is pending.
         // The word first: who commits, releases and is killed while we come to the sequence finds
         // us queued there already, though the word may be free again as it was.
-        if futex::wait_either([death, changed], until) == Awake::Woken {
+        let awake = self
+            .protocol
+            .sleep([death, changed], changed, announced, deadline);
+        if awake == Awake::Woken {
             self.stand_in(me);
         }
         me.clear_pending();
@@ -361,16 +406,21 @@ impl<'a, T: Shareable> Committed<'a, T> {
         let lock = &self.line.lock;
         if lock.is_orphaned() {
             // If it has an owner by now, that one's leaving does the rest.
-            if let Ok(acquired) = lock.try_enter(me, self.protocol) {
-                self.recover_after(acquired);
-                self.leave(me);
+            if self.try_enter(me).is_ok() {
+                // SAFETY: entered just now, and pending.
+                unsafe { self.leave(me) };
             }
         } else if lock.owner().is_none() {
-            me.set_pending(lock.node());
+            self.set_pending(me);
             lock.wake_next(me, self.protocol);
             self.wake_watchers_if_any();
             me.clear_pending();
         }
+    }
+
+    fn set_pending(self, me: Thread) {
+        // SAFETY: the node is at its place behind the word, and stays mapped as `new` was promised.
+        unsafe { me.set_pending(self.line.lock.node()) };
     }
 
     fn sequence_futex(self) -> Futex<'a> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::sys::backoff::Spin;
 use crate::sys::clock::Deadline;
+use crate::sys::futex::{self, Awake, Futex};
 use crate::sys::membarrier;
 
 /// How long a process without `futex_waitv` or membarrier sleeps before it looks again.
@@ -56,21 +57,49 @@ pub enum Wakes {
     Word,
 }
 
+/// Whether everybody who owes a wake-up is sure to see that somebody may be asleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Announced {
+    /// They are.
+    ToAll,
+    /// Some may not be: look again now and then.
+    Perhaps,
+}
+
 impl Protocol {
-    /// Returns when a sleeper has to look again though nobody woke it: never, unless this process
-    /// lacks what makes every wake-up certain.
-    pub(super) fn sleep_until(self, deadline: Option<Deadline>) -> Option<Deadline> {
-        if self.sleeps_on_both && self.announce != Announce::Refused {
-            deadline
-        } else {
-            Some(Deadline::or_within(deadline, SLICE))
+    /// Makes an announcement that was just stored visible to every releaser.
+    pub(super) fn announce(self) -> Announced {
+        let is_certain = match self.announce {
+            Announce::AtomicOnly => true,
+            Announce::Membarrier => membarrier::global_expedited(),
+            Announce::Refused => false,
+        };
+        match is_certain {
+            true => Announced::ToAll,
+            false => Announced::Perhaps,
         }
     }
 
-    /// Makes an announcement that was just stored visible to every releaser.
-    pub(super) fn announce(self) {
-        if self.announce == Announce::Membarrier {
-            membarrier::global_expedited();
+    /// Sleeps until the first word, or the second, is woken or found changed; at least until some
+    /// such thing may have gone unnoticed. `alone` is the word to sleep on where that must be one.
+    pub(super) fn sleep(
+        self,
+        words: [(Futex<'_>, u32); 2],
+        alone: (Futex<'_>, u32),
+        announced: Announced,
+        deadline: Option<Deadline>,
+    ) -> Awake {
+        let slice = || Some(Deadline::or_within(deadline, SLICE));
+        if self.sleeps_on_both {
+            let until = match announced {
+                Announced::ToAll => deadline,
+                Announced::Perhaps => slice(),
+            };
+            let awake = futex::wait_either(words, until);
+            if awake != Awake::Refused {
+                return awake;
+            }
         }
+        futex::wait(alone.0, alone.1, slice())
     }
 }

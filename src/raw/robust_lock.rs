@@ -18,7 +18,7 @@
 //! wakes a sleeper in the dead thread's stead. `docs/ARCHITECTURE.md` has the argument whole, and
 //! what looks right and is not.
 
-use super::protocol::{Protocol, ReleaseBy, Wakes};
+use super::protocol::{Announced, Protocol, ReleaseBy, Wakes};
 use crate::sys::atomic::{Acquire, AtomicU32, AtomicU64, Relaxed, Release, SeqCst, compiler_fence};
 use crate::sys::backoff::Backoff;
 use crate::sys::clock::Deadline;
@@ -48,7 +48,7 @@ pub struct RobustLock {
     recoveries: AtomicU32,
     sleepers: AtomicU64,
     misses: AtomicU32,
-    reserved: u32,
+    reserved: AtomicU32,
     node: robust_list::Node,
 }
 
@@ -80,14 +80,19 @@ impl RobustLock {
     /// # Errors
     ///
     /// [`Refused`], with nothing held and nothing pending.
+    ///
+    /// # Safety
+    ///
+    /// The lock stays mapped where it is until the calling thread has left it, or has ended.
     #[inline]
-    pub fn enter(
+    pub unsafe fn enter(
         &self,
         me: Thread,
         protocol: Protocol,
         deadline: Option<Deadline>,
     ) -> Result<Acquired, Refused> {
-        me.set_pending(&self.node);
+        // SAFETY: the node is at its place behind the word, and stays mapped as the caller promises.
+        unsafe { me.set_pending(&self.node) };
         // Acquire: pairs with the release in `leave`, or with the death of the last owner.
         match self
             .word
@@ -103,8 +108,13 @@ impl RobustLock {
     /// # Errors
     ///
     /// [`Refused`], with nothing held and nothing pending.
-    pub fn try_enter(&self, me: Thread, protocol: Protocol) -> Result<Acquired, Refused> {
-        me.set_pending(&self.node);
+    ///
+    /// # Safety
+    ///
+    /// As for [`enter`](Self::enter).
+    pub unsafe fn try_enter(&self, me: Thread, protocol: Protocol) -> Result<Acquired, Refused> {
+        // SAFETY: as in `enter`.
+        unsafe { me.set_pending(&self.node) };
         loop {
             let seen = self.word.load(Relaxed);
             if seen & OWNER != 0 {
@@ -122,23 +132,39 @@ impl RobustLock {
 
     /// Puts the held lock on the thread's robust list, so that it stays protected while other
     /// locks come and go.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread has entered the lock, and not held it since; it stays mapped where it is
+    /// until it is left or the thread has ended.
     #[inline]
-    pub fn hold(&self, me: Thread) {
-        me.link(&self.node);
+    pub unsafe fn hold(&self, me: Thread) {
+        // SAFETY: the owner's node is on no list yet; the caller promises that it stays.
+        unsafe { me.link(&self.node) };
         me.clear_pending();
     }
 
     /// Undoes [`hold`](Self::hold): the lock is held and pending again.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread holds the lock by `hold`.
     #[inline]
-    pub fn unhold(&self, me: Thread) {
-        me.set_pending(&self.node);
-        me.unlink(&self.node);
+    pub unsafe fn unhold(&self, me: Thread) {
+        // SAFETY: it stays mapped until it is left, as was promised to `hold`.
+        unsafe { me.set_pending(&self.node) };
+        // SAFETY: `hold` has linked it.
+        unsafe { me.unlink(&self.node) };
     }
 
     /// Releases the held, pending lock and wakes a sleeper if one may be there. The lock stays
     /// pending: whatever else the release owes to sleepers comes before `Thread::clear_pending`.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread has entered the lock, and it is pending.
     #[inline]
-    pub fn leave(&self, me: Thread, protocol: Protocol) {
+    pub unsafe fn leave(&self, me: Thread, protocol: Protocol) {
         match protocol.release {
             ReleaseBy::PlainStore => {
                 // Release: pairs with the Acquire in `enter`. Only the owner writes an owned word.
@@ -206,7 +232,7 @@ impl RobustLock {
         deadline: Option<Deadline>,
     ) -> Result<Acquired, Refused> {
         let mut backoff = Backoff::new(protocol.spin);
-        let mut registered = None;
+        let mut registered: Option<(u32, Announced)> = None;
         let outcome = loop {
             let seen = self.word.load(Relaxed);
             let owner = seen & OWNER;
@@ -226,9 +252,9 @@ impl RobustLock {
                 break Err(Refused::TimedOut(owner));
             }
             match registered {
-                Some(generation) if generation == self.generation() => {
-                    self.sleep(seen, generation, protocol, deadline);
-                    self.unregister(generation);
+                Some(registration) if registration.0 == self.generation() => {
+                    self.sleep(seen, registration, protocol, deadline);
+                    self.unregister(registration.0);
                     registered = None;
                     backoff.restart();
                 }
@@ -236,7 +262,7 @@ impl RobustLock {
                 _ => registered = Some(self.register(protocol)),
             }
         };
-        if let Some(generation) = registered {
+        if let Some((generation, _)) = registered {
             self.unregister(generation);
         }
         if outcome.is_err() {
@@ -260,11 +286,11 @@ impl RobustLock {
         Some(Acquired::OwnerDied)
     }
 
-    fn register(&self, protocol: Protocol) -> u32 {
-        // SeqCst: pairs with the exchange in `leave`.
+    fn register(&self, protocol: Protocol) -> (u32, Announced) {
+        // SeqCst: pairs with the exchange in `leave`. A look at the word that comes too early all the
+        // same is made up for by the sleep, which compares it again behind the kernel's own barrier.
         let before = self.sleepers.fetch_add(1, SeqCst);
-        protocol.announce();
-        generation_of(before)
+        (generation_of(before), protocol.announce())
     }
 
     fn unregister(&self, generation: u32) {
@@ -279,17 +305,22 @@ impl RobustLock {
         generation_of(self.sleepers.load(Relaxed))
     }
 
-    fn sleep(&self, seen: u32, generation: u32, protocol: Protocol, deadline: Option<Deadline>) {
-        let until = protocol.sleep_until(deadline);
+    fn sleep(
+        &self,
+        seen: u32,
+        (generation, announced): (u32, Announced),
+        protocol: Protocol,
+        deadline: Option<Deadline>,
+    ) {
         let word = (Futex::new(&self.word), seen);
         let generation = (self.generation_futex(), generation);
-        match (protocol.wakes, protocol.sleeps_on_both) {
-            // The generation first: a release that comes between the two comparisons finds us
-            // queued there. A death changes the word before it wakes.
-            (Wakes::Generation, true) => futex::wait_either([generation, word], until),
-            (Wakes::Generation, false) => futex::wait(generation.0, generation.1, until),
-            (Wakes::Word, _) => futex::wait(word.0, word.1, until),
+        let alone = match protocol.wakes {
+            Wakes::Generation => generation,
+            Wakes::Word => word,
         };
+        // The generation first: a release that comes between the two comparisons finds us queued
+        // there. A death changes the word before it wakes.
+        protocol.sleep([generation, word], alone, announced, deadline);
     }
 
     #[cold]
@@ -351,3 +382,14 @@ const _: () = assert!(
     "the kernel finds the word at a fixed distance from the node"
 );
 const _: () = assert!(offset_of!(RobustLock, sleepers) == 8 && size_of::<RobustLock>() == 40);
+
+impl RobustLock {
+    /// Where its words are, for a segment's fingerprint.
+    pub(super) const LAYOUT: [usize; 5] = [
+        offset_of!(RobustLock, word),
+        offset_of!(RobustLock, recoveries),
+        offset_of!(RobustLock, sleepers),
+        offset_of!(RobustLock, misses),
+        offset_of!(RobustLock, node),
+    ];
+}

@@ -4,7 +4,7 @@ use std::io;
 
 use super::name::Name;
 use crate::raw::robust_lock::Refused;
-use crate::sys::robust_list::OtherLayout;
+use crate::sys::robust_list::NoRobustList;
 
 /// Why a segment or an object in it cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +96,9 @@ pub enum Error {
         /// Why.
         refused: Refused,
     },
-    /// The C library is not the one this was built for.
+    /// No lock can be taken here.
     #[error(transparent)]
-    Unsupported(#[from] OtherLayout),
+    Unsupported(#[from] NoRobustList),
     /// The release that was asked for needs what this kernel or sandbox does not have.
     #[error("the plain release needs membarrier(2) and futex_waitv(2), which are refused here")]
     NoPlainRelease,

@@ -19,7 +19,6 @@ use crate::raw::committed::Line;
 use crate::raw::protocol::Wakes;
 use crate::raw::shareable;
 use crate::sys::process::{self, Identity};
-use crate::sys::robust_list;
 use crate::sys::shm::{self, MODE, Mapping};
 
 const MAGIC: [u8; 8] = *b"shmcount";
@@ -225,13 +224,30 @@ fn boot() -> io::Result<[u64; 2]> {
 
 /// Folds the sizes and places that two builds must share into one number (FNV-1a).
 const FINGERPRINT: u32 = {
+    let [
+        word,
+        recoveries,
+        sleepers,
+        misses,
+        node,
+        value,
+        sequence,
+        watched,
+    ] = Line::LAYOUT;
     let parts = [
         size_of::<Header>(),
         DIRECTORY,
         FIRST_ENTRY,
-        size_of::<Line>(),
         ENTRY_SIZE,
-        robust_list::word_before_node(),
+        size_of::<Line>(),
+        word,
+        recoveries,
+        sleepers,
+        misses,
+        node,
+        value,
+        sequence,
+        watched,
         size_of::<usize>(),
     ];
     let mut hash: u32 = 0x811c_9dc5;

@@ -18,18 +18,16 @@ mod located;
 mod name;
 mod options;
 
-use std::collections::BTreeSet;
-use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::raw::committed::{Committed, Line};
 use crate::raw::protocol::Protocol;
 use crate::sys::atomic::AtomicU64;
-use crate::sys::process::{self, Identity};
+use crate::sys::process::Identity;
 use crate::sys::shm::{self, Mapping};
 
 use directory::Directory;
@@ -229,10 +227,8 @@ impl std::fmt::Debug for Segment {
 /// A mapping with a header that was written or checked.
 struct Mapped {
     name: Name,
-    mapping: ManuallyDrop<Mapping>,
+    mapping: Mapping,
     protocol: Protocol,
-    /// Where the locks are that this process has handles of, or had.
-    lines: Mutex<BTreeSet<usize>>,
 }
 
 /// Where the line of the directory is: after the header, on its own cache line.
@@ -244,9 +240,8 @@ impl Mapped {
     fn new(name: Name, mapping: Mapping, protocol: Protocol) -> Self {
         Self {
             name,
-            mapping: ManuallyDrop::new(mapping),
+            mapping,
             protocol,
-            lines: Mutex::default(),
         }
     }
 
@@ -263,42 +258,14 @@ impl Mapped {
     fn used(&self) -> Committed<'_, u64> {
         used_of(&self.mapping, self.protocol)
     }
-
-    /// Remembers where a lock is that this process may take.
-    fn remember_line(&self, offset: usize) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.insert(offset);
-    }
-
-    /// Tells whether a thread of this process holds a lock here. Its robust list leads into the
-    /// mapping then, which must stay.
-    ///
-    /// Does not ask the directory: it may have been damaged since.
-    fn holds_own_lock(&self) -> bool {
-        let held_by_us = |line: &Line| line.lock().owner().is_some_and(process::is_own_thread);
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines
-            .iter()
-            .filter_map(|offset| located::line_of(self.words(*offset..offset + size_of::<Line>())?))
-            .any(held_by_us)
-    }
-}
-
-impl Drop for Mapped {
-    fn drop(&mut self) {
-        // A guard that was forgotten keeps its lock until its thread ends, and the memory with it.
-        if !self.holds_own_lock() {
-            // SAFETY: nothing uses the mapping any more, and it is dropped only here.
-            unsafe { ManuallyDrop::drop(&mut self.mapping) };
-        }
-    }
 }
 
 fn used_of(mapping: &Mapping, protocol: Protocol) -> Committed<'_, u64> {
     let line = words_of(mapping, DIRECTORY..FIRST_ENTRY)
         .and_then(located::line_of)
         .expect("a segment is made and checked to be longer than this");
-    Committed::new(line, &[], protocol)
+    // SAFETY: the mapping is borrowed for as long as the view, and `lock` is not called on it.
+    unsafe { Committed::new(line, &[], protocol) }
 }
 
 /// Returns the words of a range of bytes, if it is word-aligned and within the mapping.

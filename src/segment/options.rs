@@ -80,7 +80,7 @@ impl SegmentOptions {
     /// As [`Segment::create`]; [`Error::NoPlainRelease`] when that was asked for.
     pub fn create(&self, name: &str) -> Result<Segment, Error> {
         let name = Name::new(name)?;
-        robust_list::check_layout()?;
+        robust_list::check()?;
         let size = (FIRST_ENTRY.checked_add(self.capacity))
             .and_then(|bytes| bytes.checked_next_multiple_of(64))
             .filter(|size| isize::try_from(*size).is_ok());
@@ -117,7 +117,7 @@ impl SegmentOptions {
     /// As [`Segment::open`].
     pub fn open(&self, name: &str) -> Result<Segment, Error> {
         let name = Name::new(name)?;
-        robust_list::check_layout()?;
+        robust_list::check()?;
         let (mapping, header) = header::open_checked(&name)?;
         let protocol = protocol(header.release(), header.wakes(), self.spin);
         Ok(Segment::of(Mapped::new(name, mapping, protocol)))

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::raw::committed::Unsatisfied;
 use crate::raw::robust_lock::Refused;
 use crate::sys::process;
 use crate::sys::robust_list::TooManyHeld;
@@ -31,7 +32,21 @@ pub enum LockError {
 }
 
 impl LockError {
-    pub(super) fn new(refused: Refused, timeout: Duration) -> Self {
+    /// Returns what a person can do about it, if there is something to say.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::WouldBlock(holder) | Self::TimedOut { holder, .. } => {
+                let pid = holder.pid?;
+                Some(format!(
+                    "look at it with `ps -p {pid}`: it lives, perhaps stopped"
+                ))
+            }
+            Self::HeldByCaller => Some("drop the guard first".to_owned()),
+            Self::TooManyHeld(_) => Some("drop guards that are not needed".to_owned()),
+        }
+    }
+
+    pub(crate) fn new(refused: Refused, timeout: Duration) -> Self {
         match refused {
             Refused::HeldByCaller => Self::HeldByCaller,
             Refused::WouldBlock(tid) => Self::WouldBlock(Holder::of_thread(tid)),
@@ -43,8 +58,30 @@ impl LockError {
     }
 }
 
+/// Why a wait for a value ended without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError<T> {
+    /// The time is over. This is the last value, which is not what was waited for.
+    #[error("the value did not come in time")]
+    TimedOut(T),
+    /// The calling thread holds the value's lock, so nobody else can change it.
+    #[error("this thread holds the lock of the value it waits for")]
+    HeldByCaller(T),
+}
+
+impl<T> From<Unsatisfied<T>> for WaitError<T> {
+    fn from(unsatisfied: Unsatisfied<T>) -> Self {
+        match unsatisfied {
+            Unsatisfied::TimedOut(value) => Self::TimedOut(value),
+            Unsatisfied::HeldByCaller(value) => Self::HeldByCaller(value),
+        }
+    }
+}
+
 /// The thread that holds a lock, as it was when somebody looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Holder {
     /// The thread's id.
     pub tid: u32,

@@ -87,6 +87,6 @@ impl LockGuard<'_> {
     /// Tells whether the last holder died with the lock in hand, and nobody has held it and
     /// released it since.
     pub fn owner_died(&self) -> bool {
-        self.guard.owner_died()
+        ValueGuard::owner_died(&self.guard)
     }
 }

@@ -5,7 +5,7 @@ mod integer;
 mod lock;
 mod value;
 
-pub use error::{AddError, LockError};
+pub use error::{AddError, Holder, LockError, WaitError};
 pub use integer::Integer;
 pub use lock::{Lock, LockGuard};
 pub use value::{Value, ValueGuard};

@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::thread;
 use std::time::Duration;
 
-use super::error::{AddError, Holder, LockError};
+use super::error::{AddError, Holder, LockError, WaitError};
 use super::integer::Integer;
 use crate::raw::committed::Committed;
 use crate::raw::robust_lock::Acquired;
@@ -30,17 +30,20 @@ pub struct Value<T> {
 
 /// The lock of a [`Value`] and a copy to work on, committed when this is dropped.
 ///
-/// A panic that unwinds through it commits nothing, and neither does
-/// [`discard`](Self::discard). A guard that a fork copied into a child does nothing there.
+/// It commits when it was written to, whichever way it is dropped: an early return with `?` commits
+/// what was changed up to there. [`Value::try_update`] does not, nor does a panic that unwinds
+/// through it, nor [`discard`](Self::discard). A guard that a fork copied into a child does nothing
+/// there.
 #[must_use = "the value is committed and the lock released when this is dropped"]
 pub struct ValueGuard<'a, T: Shareable> {
-    value: Committed<'a, T>,
+    located: &'a Located,
     /// The holder. Not `Send`: the kernel knows which thread holds the lock.
     holder: Thread,
     copy: T,
     owner_died: bool,
     panicking: bool,
-    discarded: bool,
+    /// Whether there is something to commit.
+    is_changed: bool,
 }
 
 impl Segment {
@@ -77,7 +80,7 @@ impl<T: Shareable> Value<T> {
     ///
     /// [`LockError::HeldByCaller`].
     pub fn store(&self, value: T) -> Result<(), LockError> {
-        self.modify(|_| (Some(value), ()))
+        self.modify(None, |_| (Some(value), ()))
     }
 
     /// Takes the lock, for as long as that takes.
@@ -110,7 +113,7 @@ impl<T: Shareable> Value<T> {
         let me = Thread::current();
         me.check_room()?;
         match self.committed().try_lock(me) {
-            Ok(locked) => Ok(ValueGuard::new(self.committed(), me, locked)),
+            Ok(locked) => Ok(ValueGuard::new(&self.located, me, locked)),
             Err(refused) => Err(LockError::new(refused, Duration::ZERO)),
         }
     }
@@ -137,8 +140,53 @@ impl<T: Shareable> Value<T> {
         Ok(change(&mut *self.lock()?))
     }
 
-    /// Sleeps until a committed value satisfies `wanted`, and returns that; or, after `timeout`,
-    /// the last one, which did not, as the error. No `timeout` is for ever.
+    /// As [`update`](Self::update), but gives up after `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock_timeout`](Self::lock_timeout).
+    pub fn update_timeout<R>(
+        &self,
+        change: impl FnOnce(&mut T) -> R,
+        timeout: Duration,
+    ) -> Result<R, LockError> {
+        Ok(change(&mut *self.lock_timeout(timeout)?))
+    }
+
+    /// Changes the value under the lock, unless `change` returns an error: then nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// What `change` returned, as the inner error; as [`lock`](Self::lock).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let segment = shmcount::Segment::create("doc-try-update")?;
+    /// let account = segment.value("account", [100i64, 0])?;
+    /// let transfer = account.try_update(|[from, to]| {
+    ///     *from -= 130;
+    ///     *to += 130;
+    ///     if *from < 0 { Err("not enough") } else { Ok(()) }
+    /// })?;
+    /// assert_eq!(transfer, Err("not enough"));
+    /// assert_eq!(account.load(), [100, 0]);
+    /// # segment.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_update<R, E>(
+        &self,
+        change: impl FnOnce(&mut T) -> Result<R, E>,
+    ) -> Result<Result<R, E>, LockError> {
+        let mut guard = self.lock()?;
+        let result = change(&mut guard);
+        if result.is_err() {
+            ValueGuard::discard(guard);
+        }
+        Ok(result)
+    }
+
+    /// Sleeps until a committed value satisfies `wanted`, and returns that. No `timeout` is for ever.
     ///
     /// Values that come and go while this process is not running are not seen. The lock is free
     /// while `wanted` runs, and a process that is killed between its commit and its wake-up call
@@ -146,15 +194,17 @@ impl<T: Shareable> Value<T> {
     ///
     /// # Errors
     ///
-    /// The last value, when the time is over.
+    /// [`WaitError`] with the last value, when the time is over or the calling thread holds the lock.
     pub fn wait_until(
         &self,
         wanted: impl FnMut(&T) -> bool,
         timeout: Option<Duration>,
-    ) -> Result<T, T> {
+    ) -> Result<T, WaitError<T>> {
         let deadline = timeout.map(Deadline::after);
-        self.committed()
-            .wait_until(Thread::current(), wanted, deadline)
+        let waited = self
+            .committed()
+            .wait_until(Thread::current(), wanted, deadline);
+        Ok(waited?)
     }
 
     /// Returns who holds the lock at this moment.
@@ -218,17 +268,21 @@ impl<T: Shareable> Value<T> {
         let me = Thread::current();
         me.check_room()?;
         match self.committed().lock(me, deadline) {
-            Ok(locked) => Ok(ValueGuard::new(self.committed(), me, locked)),
+            Ok(locked) => Ok(ValueGuard::new(&self.located, me, locked)),
             Err(refused) => Err(LockError::new(refused, timeout)),
         }
     }
 
     /// Changes the value by something that takes no lock and does not panic.
     #[inline]
-    fn modify<R>(&self, change: impl FnOnce(T) -> (Option<T>, R)) -> Result<R, LockError> {
+    fn modify<R>(
+        &self,
+        timeout: Option<Duration>,
+        change: impl FnOnce(T) -> (Option<T>, R),
+    ) -> Result<R, LockError> {
         self.committed()
-            .modify(Thread::current(), None, change)
-            .map_err(|refused| LockError::new(refused, Duration::MAX))
+            .modify(Thread::current(), timeout.map(Deadline::after), change)
+            .map_err(|refused| LockError::new(refused, timeout.unwrap_or(Duration::MAX)))
     }
 }
 
@@ -243,7 +297,21 @@ impl<T: Integer> Value<T> {
     /// [`AddError::Overflow`], with the value unchanged; [`LockError::HeldByCaller`].
     #[inline]
     pub fn fetch_add(&self, by: T) -> Result<T, AddError> {
-        let before = self.modify(|value| (value.checked_add(by), value))?;
+        self.add_within(by, None)
+    }
+
+    /// As [`fetch_add`](Self::fetch_add), but gives up after `timeout`, with the value unchanged.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch_add`](Self::fetch_add); [`LockError::TimedOut`] names the holder.
+    pub fn fetch_add_timeout(&self, by: T, timeout: Duration) -> Result<T, AddError> {
+        self.add_within(by, Some(timeout))
+    }
+
+    #[inline]
+    fn add_within(&self, by: T, timeout: Option<Duration>) -> Result<T, AddError> {
+        let before = self.modify(timeout, |value| (value.checked_add(by), value))?;
         // Asked again rather than carried along: an error made under the lock costs every add.
         match before.checked_add(by) {
             Some(_) => Ok(before),
@@ -292,44 +360,47 @@ impl<T: Shareable + fmt::Debug> fmt::Debug for Value<T> {
 
 impl<'a, T: Shareable> ValueGuard<'a, T> {
     #[inline]
-    fn new(value: Committed<'a, T>, holder: Thread, (copy, acquired): (T, Acquired)) -> Self {
+    fn new(located: &'a Located, holder: Thread, (copy, acquired): (T, Acquired)) -> Self {
+        located.set_lent(true);
         Self {
-            value,
+            located,
             holder,
             copy,
             owner_died: acquired == Acquired::OwnerDied,
             panicking: thread::panicking(),
-            discarded: false,
+            is_changed: false,
         }
     }
 
     /// Tells whether the last holder died with the lock in hand. The value is the last one
     /// committed all the same.
-    pub fn owner_died(&self) -> bool {
-        self.owner_died
+    ///
+    /// Not a method, so that it hides nothing of the value's.
+    pub fn owner_died(this: &Self) -> bool {
+        this.owner_died
     }
 
     /// Releases the lock and leaves the value as it was.
-    pub fn discard(mut self) {
-        self.discarded = true;
-    }
-
-    /// Tells whether this runs in a child that was forked while the guard lived.
-    fn is_copied_by_fork(&self) -> bool {
-        Thread::current().tid() != self.holder.tid()
+    ///
+    /// Not a method, so that it hides nothing of the value's.
+    pub fn discard(mut this: Self) {
+        this.is_changed = false;
     }
 }
 
 impl<T: Shareable> Deref for ValueGuard<'_, T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
         &self.copy
     }
 }
 
 impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
+        self.is_changed = true;
         &mut self.copy
     }
 }
@@ -337,12 +408,16 @@ impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
 impl<T: Shareable> Drop for ValueGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if self.is_copied_by_fork() {
+        // In a child that was forked while the guard lived, the lock is the parent's.
+        if self.holder.is_from_before_fork() {
             return;
         }
         let panicked = thread::panicking() && !self.panicking;
-        let changed = (!panicked && !self.discarded).then_some(&self.copy);
-        self.value.unlock(self.holder, changed);
+        let is_new = self.is_changed && !panicked;
+        self.located.set_lent(false);
+        let value = self.located.committed();
+        // SAFETY: the calling thread is the holder, and the guard was made of a lock it took.
+        unsafe { value.unlock(self.holder, &self.copy, is_new) };
     }
 }
 

@@ -53,6 +53,8 @@ pub enum Awake {
     Early,
     /// The deadline passed.
     TimedOut,
+    /// The kernel, or a sandbox entered since, refuses this call.
+    Refused,
 }
 
 /// Sleeps while the word holds `expected`, until woken or until the deadline.
@@ -106,11 +108,7 @@ pub fn can_wait_either() -> bool {
     let other = AtomicU32::new(0);
     // Words that do not hold what is expected: answers EAGAIN where the call exists.
     let words = [(Futex::new(&word), 1), (Futex::new(&other), 1)];
-    let _ = wait_either(words, None);
-    !matches!(
-        std::io::Error::last_os_error().raw_os_error(),
-        Some(libc::ENOSYS | libc::EPERM | libc::EINVAL)
-    )
+    wait_either(words, None) == Awake::Early
 }
 
 /// Wakes one sleeper of the word; tells whether there was one.
@@ -134,7 +132,8 @@ fn awake(result: i64) -> Awake {
         0.. => Awake::Woken,
         _ => match std::io::Error::last_os_error().raw_os_error() {
             Some(libc::ETIMEDOUT) => Awake::TimedOut,
-            _ => Awake::Early,
+            Some(libc::EAGAIN | libc::EINTR) => Awake::Early,
+            _ => Awake::Refused,
         },
     }
 }

@@ -16,7 +16,7 @@ use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use super::atomic::{AtomicU32, SeqCst, compiler_fence};
+use super::atomic::{Acquire, AtomicU32, Release, SeqCst, compiler_fence};
 
 /// Where glibc puts the lock word, seen from a list entry, on x86-64 and aarch64.
 const FUTEX_OFFSET: isize = -32;
@@ -49,6 +49,7 @@ struct Head {
 #[derive(Clone, Copy)]
 pub struct Thread {
     tid: u32,
+    forks: u32,
     head: NonNull<Head>,
 }
 
@@ -59,10 +60,21 @@ pub struct TooManyHeld;
 
 /// Why this program cannot use the robust list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the C library's robust list has offset {found}, and {FUTEX_OFFSET} is needed")]
-pub struct OtherLayout {
-    found: isize,
+#[non_exhaustive]
+pub enum NoRobustList {
+    /// The C library lays it out otherwise.
+    #[error("the C library's robust list has offset {found}, expected {FUTEX_OFFSET}")]
+    OtherLayout {
+        /// Its offset.
+        found: isize,
+    },
+    /// The thread has none, or `get_robust_list` is refused.
+    #[error("this thread has no robust list, or get_robust_list(2) is refused here")]
+    Missing,
 }
+
+/// How many forks lie between the first process of this program and this one.
+static FORKS: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
     static CURRENT: Cell<Option<Thread>> = const { Cell::new(None) };
@@ -76,13 +88,21 @@ impl Thread {
     ///
     /// # Panics
     ///
-    /// When the thread has no robust list, because it was made by a bare `clone(2)`.
+    /// When the thread has no robust list: it was made by a bare `clone(2)`.
     #[inline]
     pub fn current() -> Self {
         match CURRENT.get() {
             Some(thread) => thread,
-            None => Self::find(),
+            None => Self::find().expect("a thread made by glibc has a robust list"),
         }
+    }
+
+    /// Tells whether this was found in a process that has forked the present one since. Its id says
+    /// little: in a new PID namespace parent and child may have the same.
+    #[inline]
+    pub fn is_from_before_fork(self) -> bool {
+        // Relaxed: raised in a forked child before it does anything else.
+        self.forks != FORKS.load(Relaxed)
     }
 
     /// Returns the thread's id, as it stands in the words of locks it owns.
@@ -92,8 +112,13 @@ impl Thread {
     }
 
     /// Says that this thread is taking or releasing the lock of `node`.
+    ///
+    /// # Safety
+    ///
+    /// A lock word lies [`word_before_node`] bytes before the node, and both stay mapped where they
+    /// are until [`clear_pending`](Self::clear_pending) or the end of the thread.
     #[inline]
-    pub fn set_pending(self, node: &Node) {
+    pub unsafe fn set_pending(self, node: &Node) {
         self.head().pending.store(node.entry(), Relaxed);
         // The kernel must find the pending lock from before the first change of its word.
         compiler_fence(SeqCst);
@@ -121,27 +146,40 @@ impl Thread {
     }
 
     /// Puts a held lock on the list. Its node must be pending until this returns.
+    ///
+    /// # Safety
+    ///
+    /// The node is on no list. It, and the word before it, stay mapped where they are until it is
+    /// unlinked or the thread has ended.
     #[inline]
-    pub fn link(self, node: &Node) {
+    pub unsafe fn link(self, node: &Node) {
         HELD.set(HELD.get() + 1);
         let head = self.head();
         let first = head.first.load(Relaxed);
-        prev_of(first).store(node.entry(), Relaxed);
+        // SAFETY: the first link of the own list leads to the head or to a node on the list.
+        unsafe { prev_of(first) }.store(node.entry(), Relaxed);
         node.next.store(first, Relaxed);
-        node.prev.store(self.head.addr().get(), Relaxed);
+        node.prev
+            .store(self.head.as_ptr().expose_provenance(), Relaxed);
         // The node must be whole before the list leads to it.
         compiler_fence(SeqCst);
         head.first.store(node.entry(), Relaxed);
     }
 
     /// Takes a lock off the list. Its node must be pending from before the call.
+    ///
+    /// # Safety
+    ///
+    /// The node is on this thread's list.
     #[inline]
-    pub fn unlink(self, node: &Node) {
+    pub unsafe fn unlink(self, node: &Node) {
         HELD.set(HELD.get() - 1);
         let next = node.next.load(Relaxed);
         let prev = node.prev.load(Relaxed);
-        prev_of(next).store(prev, Relaxed);
-        next_of(prev).store(next, Relaxed);
+        // SAFETY: the links of a node on the own list lead to its neighbours there, or to the head.
+        unsafe { prev_of(next) }.store(prev, Relaxed);
+        // SAFETY: as above.
+        unsafe { next_of(prev) }.store(next, Relaxed);
         compiler_fence(SeqCst);
     }
 
@@ -153,20 +191,21 @@ impl Thread {
     }
 
     #[cold]
-    fn find() -> Self {
-        // Not a Once: a child forked while another thread was inside would wait for ever. Two
-        // handlers do no harm.
-        static AT_FORK: AtomicBool = AtomicBool::new(false);
-        if !AT_FORK.swap(true, Relaxed) {
-            // SAFETY: the handler is a plain function that lives as long as the program.
-            unsafe { libc::pthread_atfork(None, None, Some(forget_thread)) };
-        }
+    fn find() -> Result<Self, NoRobustList> {
+        forget_at_fork();
         let thread = Self {
             tid: nix::unistd::gettid().as_raw() as u32,
-            head: own_head(),
+            // Relaxed: raised in a forked child before it does anything else.
+            forks: FORKS.load(Relaxed),
+            head: own_head().ok_or(NoRobustList::Missing)?,
         };
-        CURRENT.set(Some(thread));
-        thread
+        match thread.head().futex_offset {
+            FUTEX_OFFSET => {
+                CURRENT.set(Some(thread));
+                Ok(thread)
+            }
+            found => Err(NoRobustList::OtherLayout { found }),
+        }
     }
 }
 
@@ -174,19 +213,21 @@ impl Node {
     /// The address by which lists know the node: that of its `next`.
     #[inline]
     fn entry(&self) -> usize {
-        std::ptr::from_ref(&self.next) as usize
+        // Of the whole node: `prev` is found from it too.
+        let node = std::ptr::from_ref(self).expose_provenance();
+        node + offset_of!(Node, next)
     }
 }
 
-/// Checks that the C library lays out its robust list as this one does.
+/// Checks that the calling thread has a robust list, laid out as this one is.
 ///
 /// # Errors
 ///
-/// [`OtherLayout`] when it does not: then no lock may be taken.
-pub fn check_layout() -> Result<(), OtherLayout> {
-    match Thread::current().head().futex_offset {
-        FUTEX_OFFSET => Ok(()),
-        found => Err(OtherLayout { found }),
+/// [`NoRobustList`]: then no lock may be taken.
+pub fn check() -> Result<(), NoRobustList> {
+    match CURRENT.get() {
+        Some(_) => Ok(()),
+        None => Thread::find().map(|_| ()),
     }
 }
 
@@ -195,39 +236,58 @@ pub const fn word_before_node() -> usize {
     FUTEX_OFFSET.unsigned_abs() - offset_of!(Node, next)
 }
 
+/// # Safety
+///
+/// The link leads to the head of the calling thread's list or to a node on it.
 #[inline]
-fn next_of<'a>(link: usize) -> &'a AtomicUsize {
-    let entry = (link & !LINK_FLAGS) as *const AtomicUsize;
-    // SAFETY: links of the calling thread's list lead to the head or to a node of a lock that
-    // this thread holds; both stay mapped while they are on the list, and begin with `next`.
+unsafe fn next_of<'a>(link: usize) -> &'a AtomicUsize {
+    let entry = std::ptr::with_exposed_provenance::<AtomicUsize>(link & !LINK_FLAGS);
+    // SAFETY: heads and nodes begin with their link to the next, and stay mapped while they are on
+    // the list.
     unsafe { &*entry }
 }
 
+/// # Safety
+///
+/// As for [`next_of`].
 #[inline]
-fn prev_of<'a>(link: usize) -> &'a AtomicUsize {
-    let entry = (link & !LINK_FLAGS) as *const AtomicUsize;
+unsafe fn prev_of<'a>(link: usize) -> &'a AtomicUsize {
+    let entry = std::ptr::with_exposed_provenance::<AtomicUsize>(link & !LINK_FLAGS);
     let prev = entry.wrapping_sub(1);
-    // SAFETY: as in `next_of`; a word with the same layout lies before each `next`, in our nodes,
-    // in `pthread_mutex_t`, and (glibc's `robust_prev`) before the head.
+    // SAFETY: a word of the same use lies before each `next`, in our nodes, in `pthread_mutex_t`,
+    // and (glibc's `robust_prev`) before the head.
     unsafe { &*prev }
 }
 
-fn own_head() -> NonNull<Head> {
+fn own_head() -> Option<NonNull<Head>> {
     let mut head: *const Head = std::ptr::null();
     let mut length = 0usize;
     // SAFETY: the kernel writes one pointer and one length, both on this stack.
     let result =
         unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut length) };
-    NonNull::new(head.cast_mut())
-        .filter(|_| result == 0 && length == size_of::<Head>())
-        .expect("a thread made by glibc has a robust list, and get_robust_list is allowed")
+    NonNull::new(head.cast_mut()).filter(|_| result == 0 && length == size_of::<Head>())
+}
+
+/// Sees to it that a forked child does not take itself for the thread that forked it.
+fn forget_at_fork() {
+    // Not a Once: a child forked while another thread was inside would wait for ever. Two handlers
+    // do no harm, but none would, so it is noted only when there is one.
+    static REGISTERED: AtomicBool = AtomicBool::new(false);
+    // Acquire: pairs with the Release below; the handler is registered.
+    if !REGISTERED.load(Acquire) {
+        // SAFETY: the handler is a plain function that lives as long as the program.
+        let failure = unsafe { libc::pthread_atfork(None, None, Some(forget_thread)) };
+        assert!(failure == 0, "no memory for an atfork handler");
+        REGISTERED.store(true, Release);
+    }
 }
 
 /// Runs in a forked child: its only thread has another id, and holds nothing.
 extern "C" fn forget_thread() {
+    // Relaxed: the child has one thread.
+    FORKS.fetch_add(1, Relaxed);
     CURRENT.set(None);
     HELD.set(0);
 }
 
 const _: () = assert!(offset_of!(Head, pending) == 16 && size_of::<Head>() == 24);
-const _: () = assert!(size_of::<AtomicU32>() == 4);

@@ -11,7 +11,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
@@ -276,15 +276,26 @@ fn os_id(name: &str) -> String {
 
 /// Calls `open` while descriptors 0, 1 and 2 are in use, so that it gets none of them.
 fn with_standard_descriptors<T>(open: impl FnOnce() -> T) -> io::Result<T> {
+    let standard = [
+        io::stdin().as_raw_fd(),
+        io::stdout().as_raw_fd(),
+        io::stderr().as_raw_fd(),
+    ];
     let mut fill = Vec::new();
-    loop {
-        let null = File::open("/dev/null")?;
-        if null.as_raw_fd() > libc::STDERR_FILENO {
-            break;
-        }
+    while standard.iter().any(|descriptor| is_closed(*descriptor)) {
+        let null = File::open("/dev/null").map_err(|error| {
+            io::Error::other(format!(
+                "a standard descriptor is closed, and /dev/null: {error}"
+            ))
+        })?;
         fill.push(null);
     }
     Ok(open())
+}
+
+fn is_closed(descriptor: RawFd) -> bool {
+    // SAFETY: F_GETFD takes no memory, and a closed descriptor is an answer.
+    unsafe { libc::fcntl(descriptor, libc::F_GETFD) == -1 }
 }
 
 fn system_error(error: ShmemError) -> io::Error {

@@ -68,11 +68,11 @@ unsafe impl<const PLAIN: bool> ForeignLock for Robust<PLAIN> {
 
     fn lock(&self) -> io::Result<Acquired> {
         let me = Thread::current();
-        let acquired = self
-            .word()
-            .enter(me, self.protocol, None)
-            .map_err(refused)?;
-        self.word().hold(me);
+        // SAFETY: the place is never unmapped.
+        let acquired = unsafe { self.word().enter(me, self.protocol, None) };
+        let acquired = acquired.map_err(refused)?;
+        // SAFETY: entered just now.
+        unsafe { self.word().hold(me) };
         Ok(match acquired {
             robust_lock::Acquired::Clean => Acquired::Clean,
             robust_lock::Acquired::OwnerDied => Acquired::OwnerDied,
@@ -84,8 +84,10 @@ unsafe impl<const PLAIN: bool> ForeignLock for Robust<PLAIN> {
         if self.word().owner() != Some(me.tid()) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        self.word().unhold(me);
-        self.word().leave(me, self.protocol);
+        // SAFETY: this thread owns the lock, which it took with `lock`.
+        unsafe { self.word().unhold(me) };
+        // SAFETY: it is held, and pending.
+        unsafe { self.word().leave(me, self.protocol) };
         Ok(())
     }
 }

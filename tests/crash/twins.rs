@@ -116,7 +116,8 @@ impl Twin {
 
     fn keep(&self, me: Thread) {
         if self.fault != Fault::DoesNotLock {
-            me.link(&self.line.node);
+            // SAFETY: taken just now, so on no list; the twin's memory is never unmapped.
+            unsafe { me.link(&self.line.node) };
         }
         me.clear_pending();
     }
@@ -125,7 +126,8 @@ impl Twin {
         let me = Thread::current();
         self.set_pending(me);
         if self.fault != Fault::DoesNotLock {
-            me.unlink(&self.line.node);
+            // SAFETY: `keep` has linked it.
+            unsafe { me.unlink(&self.line.node) };
             let released = self.line.word.swap(UNLOCKED, SeqCst);
             let may_sleep = match self.fault {
                 Fault::WaitersOnlyWhenContended => released & WAITERS != 0,
@@ -140,7 +142,8 @@ impl Twin {
 
     fn set_pending(&self, me: Thread) {
         if self.fault != Fault::NothingPending {
-            me.set_pending(&self.line.node);
+            // SAFETY: the node is at a lock's place behind its word, and never unmapped.
+            unsafe { me.set_pending(&self.line.node) };
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork, gettid};
 use shmcount::sys::process::Identity;
-use shmcount::{LockError, Segment};
+use shmcount::{LockError, Segment, ValueGuard};
 
 use crate::stage::{Parent, Process, Scratch};
 
@@ -87,7 +87,9 @@ pub fn fork_with_guard(parent: Parent) {
     let other = segment
         .open_value::<i64>("other")
         .expect("the child made it");
-    assert!(other.try_lock().expect("its holder died").owner_died());
+    assert!(ValueGuard::owner_died(
+        &other.try_lock().expect("its holder died")
+    ));
 
     drop(guards.take());
     assert_eq!((value.load(), wide.load()[7]), (2, 2));
@@ -121,7 +123,7 @@ pub fn exec_frees_what_was_held() {
     holder.tell("go");
     holder.expect("here");
     let guard = value.lock().expect("exec freed it");
-    assert!(guard.owner_died());
+    assert!(ValueGuard::owner_died(&guard));
     assert_eq!(*guard, 1, "nothing was committed");
     holder.tell("go");
     holder.succeed();
@@ -174,7 +176,7 @@ pub fn the_end_of_a_thread_frees_what_it_held() {
         end.send(()).expect("it waits");
         // Waits for the thread's death in the kernel, not for its join.
         let guard = value.lock().expect("its end frees it");
-        assert!(guard.owner_died());
+        assert!(ValueGuard::owner_died(&guard));
         assert_eq!(*guard, 1);
     });
 }
@@ -204,7 +206,7 @@ pub fn a_forgotten_guard_keeps_lock_and_memory_until_its_thread_ends() {
         holder.tell("go");
         holder.succeed();
         let freed = value.lock_timeout(Duration::from_secs(30));
-        assert!(freed.expect("its end freed it").owner_died());
+        assert!(ValueGuard::owner_died(&freed.expect("its end freed it")));
         assert_eq!(value.load(), 1);
     }
 }

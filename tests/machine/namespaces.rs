@@ -4,7 +4,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use shmcount::{Error, Foreign, Segment};
+use shmcount::{Error, Foreign, Segment, ValueGuard};
 
 use crate::stage::{Parent, Process, Scratch, Skipped, needs_own_shm};
 
@@ -76,7 +76,9 @@ pub fn the_same_namespace_under_another_mount_works() -> Result<(), Skipped> {
     let holder = value.holder().and_then(|holder| holder.pid);
     assert_eq!(holder, Some(other.id()));
     other.kill();
-    assert!(value.lock().expect("its death frees it").owner_died());
+    assert!(ValueGuard::owner_died(
+        &value.lock().expect("its death frees it")
+    ));
     assert!(segment.remove().expect("it is ours"));
     Ok(())
 }

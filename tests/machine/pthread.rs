@@ -115,7 +115,7 @@ pub fn our_locks_and_robust_mutexes_share_a_list_and_death_frees_both() {
         let value = segment.open_value::<i64>(&format!("value-{i}"));
         let value = value.expect("it is there");
         let guard = value.try_lock().expect("it is free");
-        assert_eq!(guard.owner_died(), *held, "ours {i}");
+        assert_eq!(ValueGuard::owner_died(&guard), *held, "ours {i}");
     }
     for (i, held) in theirs_held.iter().enumerate() {
         let expected = if *held { libc::EOWNERDEAD } else { 0 };
