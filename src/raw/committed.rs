@@ -15,6 +15,7 @@
 //! the owner only; `watched` by whoever waits for a change, and by who woke them.
 
 use std::marker::PhantomData;
+#[cfg(not(loom))]
 use std::mem::offset_of;
 
 use super::robust_lock::{Acquired, Protocol, Refused, RobustLock, Wakes};
@@ -383,4 +384,5 @@ impl<'a, T: Shareable> Committed<'a, T> {
     }
 }
 
+#[cfg(not(loom))]
 const _: () = assert!(size_of::<Line>() == 64 && offset_of!(Line, value) == 40);
