@@ -20,7 +20,8 @@
 //! The house has floors, and imports go downward only: [`sys`] talks to the kernel, [`raw`] is what
 //! lies in shared memory, [`segment`] gives it a name, [`sync`] are the handles a user holds. With the
 //! feature `run` come `contender`, ways of adding to one number side by side, and `run`, the harness
-//! of `shmcount run`; with `cli` come the program, and beside `run` its measurements, `bench`.
+//! of `shmcount run`; with `cli` come the program, and beside `run` its measurements, `bench`. Under
+//! `--cfg loom` there are only `raw` and a modelled `sys`, for `tests/loom`.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -33,15 +34,20 @@ pub mod contender;
 pub mod raw;
 #[cfg(feature = "run")]
 pub mod run;
+#[cfg(not(loom))]
 pub mod segment;
+#[cfg(not(loom))]
 pub mod sync;
 pub mod sys;
 
 pub use raw::shareable::Shareable;
+#[cfg(not(loom))]
 pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin};
+#[cfg(not(loom))]
 pub use sync::{
     AddError, Holder, Integer, Lock, LockError, LockGuard, Value, ValueGuard, WaitError,
 };
+#[cfg(not(loom))]
 pub use sys::process::Identity;
 
 /// The examples of the README, compiled and run by the tests.

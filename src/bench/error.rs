@@ -59,7 +59,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A signal asked for the end.
-    #[error("interrupted by signal {signal}")]
+    #[error("interrupted by {}", signal_name(*signal))]
     Interrupted {
         /// Its number.
         signal: i32,
@@ -76,4 +76,8 @@ impl From<LockError> for Error {
     fn from(error: LockError) -> Self {
         Self::Contender(error.into())
     }
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    nix::sys::signal::Signal::try_from(signal).map_or("a signal", |signal| signal.as_str())
 }

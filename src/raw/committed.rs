@@ -66,6 +66,7 @@ pub enum Unsatisfied<T> {
 
 impl Line {
     /// Where its words are, for a segment's fingerprint.
+    #[cfg_attr(loom, expect(dead_code))]
     pub(crate) const LAYOUT: [usize; 8] = {
         let [word, recoveries, sleepers, misses, node] = RobustLock::LAYOUT;
         let value = offset_of!(Line, value);
@@ -434,4 +435,5 @@ impl<'a, T: Shareable> Committed<'a, T> {
     }
 }
 
+#[cfg(not(loom))]
 const _: () = assert!(size_of::<Line>() == 64 && offset_of!(Line, value) == 40);

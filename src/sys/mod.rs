@@ -2,18 +2,33 @@
 //!
 //! Nothing here knows a lock, a segment or an object. Everything that is unsafe about
 //! talking to Linux is proved here, so that the floors above call plain functions.
+//!
+//! Under `--cfg loom`, for the model checker, `modelled` stands in for what the floor above needs.
 
+#[cfg(not(loom))]
 pub mod atomic;
 pub mod backoff;
+#[cfg(not(loom))]
 pub mod bell;
+#[cfg(not(loom))]
 pub mod clock;
+#[cfg(not(loom))]
 pub mod futex;
+#[cfg(not(loom))]
 pub mod membarrier;
+#[cfg(loom)]
+pub mod modelled;
+#[cfg(not(loom))]
 pub mod process;
+#[cfg(not(loom))]
 pub mod robust_list;
+#[cfg(not(loom))]
 pub mod shm;
 #[cfg(feature = "cli")]
 pub mod stdout;
+
+#[cfg(loom)]
+pub use modelled::{atomic, clock, futex, membarrier, robust_list};
 
 #[cfg(not(all(
     target_os = "linux",

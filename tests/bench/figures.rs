@@ -234,9 +234,10 @@ fn an_interrupted_benchmark_leaves_nothing() {
         bench.wait_for_segment();
         bench.signal(signal);
         let ended = bench.end();
+        let message = format!("error: interrupted by {signal}\n");
         assert_eq!(
             (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
-            (Some(code), "", "")
+            (Some(code), "", message.as_str())
         );
     }
 }

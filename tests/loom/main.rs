@@ -1,0 +1,18 @@
+//! The real code of the `raw` floor under loom: every order of its accesses, and every old value
+//! that C11 lets a load return, up to a number of preemptions.
+//!
+//! `model` runs a program and prints what it took; `locking`, `values`, `watching` and `repairing`
+//! claim that nothing goes wrong, and `twins` that loom would have noticed. The kernel is
+//! `sys::modelled`. Deaths and the plain release are the matter of `tests/model`.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test --release --no-default-features --test loom`, or
+//! `scripts/model.sh`. `LOOM_MAX_PREEMPTIONS` replaces the bounds written in the tests.
+#![cfg(loom)]
+
+mod locking;
+mod model;
+mod repairing;
+mod sketch;
+mod twins;
+mod values;
+mod watching;
