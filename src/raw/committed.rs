@@ -17,33 +17,33 @@
 use std::marker::PhantomData;
 use std::mem::offset_of;
 
-use super::protocol::{Announced, Protocol};
+use super::protocol::Protocol;
 use super::robust_lock::{Acquired, Refused, RobustLock};
 use super::shareable::{self, Shareable, words_of};
 use crate::sys::atomic::{Acquire, AtomicU64, Relaxed, Release, SeqCst, fence};
 use crate::sys::clock::Deadline;
-use crate::sys::futex::{self, Awake, Futex};
+use crate::sys::futex;
 use crate::sys::robust_list::Thread;
 
 /// The fixed part: lock, small value and sequence on one cache line. Zeroed bytes are a zero.
 #[repr(C, align(64))]
 #[derive(Debug, Default)]
 pub struct Line {
-    lock: RobustLock,
+    pub(super) lock: RobustLock,
     /// The value, if it fits.
     value: AtomicU64,
     /// How many commits there were, and twice as many recoveries. Its low half is a futex.
-    sequence: AtomicU64,
+    pub(super) sequence: AtomicU64,
     /// Zero, or one more than the highest sequence that somebody may be asleep at.
-    watched: AtomicU64,
+    pub(super) watched: AtomicU64,
 }
 
 /// A view of a committed `T`: its line, and the two places of a large one.
 #[derive(Debug)]
 pub struct Committed<'a, T> {
-    line: &'a Line,
+    pub(super) line: &'a Line,
     places: &'a [AtomicU64],
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
     value: PhantomData<T>,
 }
 
@@ -54,15 +54,6 @@ impl<T> Clone for Committed<'_, T> {
 }
 
 impl<T> Copy for Committed<'_, T> {}
-
-/// Why a wait ended without the value that was wanted. The values are the last ones looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsatisfied<T> {
-    /// The deadline passed.
-    TimedOut(T),
-    /// The calling thread holds the lock, so nobody else can change the value.
-    HeldByCaller(T),
-}
 
 impl Line {
     /// Where its words are, for a segment's fingerprint.
@@ -221,47 +212,6 @@ impl<'a, T: Shareable> Committed<'a, T> {
         Ok(result)
     }
 
-    /// Sleeps until a committed value satisfies `wanted`, and returns it.
-    ///
-    /// Looks at every value that is there when it wakes; values that come and go in between are
-    /// not seen. The lock is not held while `wanted` runs.
-    ///
-    /// # Errors
-    ///
-    /// [`Unsatisfied`] with the last value, which did not satisfy.
-    pub fn wait_until(
-        self,
-        me: Thread,
-        mut wanted: impl FnMut(&T) -> bool,
-        deadline: Option<Deadline>,
-    ) -> Result<T, Unsatisfied<T>> {
-        let value = self.load();
-        if wanted(&value) {
-            return Ok(value);
-        }
-        loop {
-            // The word before the value: a death that we do not see in the value, we see here.
-            let death = self.line.lock.death_watch();
-            if self.line.lock.is_orphaned() {
-                self.stand_in(me);
-                continue;
-            }
-            let (sequence, announced) = self.announce_watcher();
-            let value = self.load();
-            if wanted(&value) {
-                return Ok(value);
-            }
-            if self.line.lock.owner() == Some(me.tid()) {
-                return Err(Unsatisfied::HeldByCaller(value));
-            }
-            if deadline.is_some_and(Deadline::has_passed) {
-                return Err(Unsatisfied::TimedOut(value));
-            }
-            let changed = (self.sequence_futex(), sequence as u32);
-            self.sleep(me, death, changed, announced, deadline);
-        }
-    }
-
     #[inline]
     fn enter(self, me: Thread, deadline: Option<Deadline>) -> Result<Acquired, Refused> {
         // SAFETY: it stays mapped as `new` was promised.
@@ -270,7 +220,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
         Ok(acquired)
     }
 
-    fn try_enter(self, me: Thread) -> Result<Acquired, Refused> {
+    pub(super) fn try_enter(self, me: Thread) -> Result<Acquired, Refused> {
         // SAFETY: it stays mapped as `new` was promised.
         let acquired = unsafe { self.line.lock.try_enter(me, self.protocol) }?;
         self.recover_after(acquired);
@@ -324,108 +274,13 @@ impl<'a, T: Shareable> Committed<'a, T> {
     ///
     /// As for [`RobustLock::leave`].
     #[inline]
-    unsafe fn leave(self, me: Thread) {
+    pub(super) unsafe fn leave(self, me: Thread) {
         // SAFETY: the caller's promise.
         unsafe { self.line.lock.leave(me, self.protocol) };
         // After the release, so behind the same barrier as the look at the sleepers; and before
         // the lock stops being pending, so that a death here still wakes somebody who comes here.
         self.wake_watchers_if_any();
         me.clear_pending();
-    }
-
-    #[inline]
-    fn wake_watchers_if_any(self) {
-        if self.line.watched.load(SeqCst) != 0 {
-            self.wake_watchers();
-        }
-    }
-
-    #[cold]
-    fn wake_watchers(self) {
-        let watched = self.line.watched.load(SeqCst);
-        // Whoever announced the present sequence or a later one has missed nothing yet.
-        if watched != 0 && watched <= self.line.sequence.load(SeqCst) {
-            futex::wake_all(self.sequence_futex());
-            // A newer announcement stays. Nobody can fall asleep on an older one.
-            let _ = self
-                .line
-                .watched
-                .compare_exchange(watched, 0, SeqCst, Relaxed);
-        }
-    }
-
-    /// Says that somebody is about to sleep, and returns the sequence to sleep at. A commit from here
-    /// on sees that, or is in the value that is read next, or has moved the sequence.
-    fn announce_watcher(self) -> (u64, Announced) {
-        let sequence = self.line.sequence.load(SeqCst);
-        self.raise_watched(sequence.wrapping_add(1));
-        (sequence, self.protocol.announce())
-    }
-
-    fn raise_watched(self, announcement: u64) {
-        let mut watched = self.line.watched.load(SeqCst);
-        while watched < announcement {
-            if watched != 0 {
-                // Ours would hide that somebody sleeps at an older sequence, whom a commit since
-                // then still has to wake.
-                futex::wake_all(self.sequence_futex());
-            }
-            let raised = self
-                .line
-                .watched
-                .compare_exchange(watched, announcement, SeqCst, SeqCst);
-            watched = raised.err().unwrap_or(announcement);
-        }
-    }
-
-    fn sleep(
-        self,
-        me: Thread,
-        death: (Futex<'_>, u32),
-        changed: (Futex<'_>, u32),
-        announced: Announced,
-        deadline: Option<Deadline>,
-    ) {
-        self.set_pending(me);
-        // A wake-up on the word is the kernel's, for one of all who sleep there. Killed with it in
-        // hand, the kernel gives it to the next, because the lock is pending.
-        // The word first: who commits, releases and is killed while we come to the sequence finds
-        // us queued there already, though the word may be free again as it was.
-        let awake = self
-            .protocol
-            .sleep([death, changed], changed, announced, deadline);
-        if awake == Awake::Woken {
-            self.stand_in(me);
-        }
-        me.clear_pending();
-    }
-
-    /// Does what a process that died may have left undone. A wake-up may have been the kernel's in
-    /// its stead, even when a commit woke us as well.
-    #[cold]
-    fn stand_in(self, me: Thread) {
-        let lock = &self.line.lock;
-        if lock.is_orphaned() {
-            // If it has an owner by now, that one's leaving does the rest.
-            if self.try_enter(me).is_ok() {
-                // SAFETY: entered just now, and pending.
-                unsafe { self.leave(me) };
-            }
-        } else if lock.owner().is_none() {
-            self.set_pending(me);
-            lock.wake_next(me, self.protocol);
-            self.wake_watchers_if_any();
-            me.clear_pending();
-        }
-    }
-
-    fn set_pending(self, me: Thread) {
-        // SAFETY: the node is at its place behind the word, and stays mapped as `new` was promised.
-        unsafe { me.set_pending(self.line.lock.node()) };
-    }
-
-    fn sequence_futex(self) -> Futex<'a> {
-        Futex::low_half(&self.line.sequence)
     }
 
     fn place(self, sequence: u64) -> &'a [AtomicU64] {

@@ -7,3 +7,4 @@ pub mod committed;
 pub mod protocol;
 pub mod robust_lock;
 pub mod shareable;
+pub mod watching;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::raw::committed::Unsatisfied;
 use crate::raw::robust_lock::Refused;
+use crate::raw::watching::Unsatisfied;
 use crate::sys::process;
 use crate::sys::robust_list::TooManyHeld;
 

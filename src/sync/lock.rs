@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use super::error::{Holder, LockError};
-use super::value::{Value, ValueGuard};
+use super::value::Value;
+use super::value_guard::ValueGuard;
 use crate::segment::{Error, Kind, Segment};
 
 /// A lock that processes share. Handles are `Send` and `Sync`; threads share it as processes do.

@@ -4,8 +4,10 @@ mod error;
 mod integer;
 mod lock;
 mod value;
+mod value_guard;
 
 pub use error::{AddError, Holder, LockError, WaitError};
 pub use integer::Integer;
 pub use lock::{Lock, LockGuard};
-pub use value::{Value, ValueGuard};
+pub use value::Value;
+pub use value_guard::ValueGuard;

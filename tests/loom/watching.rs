@@ -1,7 +1,7 @@
 //! Waiting for a value: whoever sleeps for it hears of it.
 
 use shmcount::raw::committed::Committed;
-use shmcount::raw::committed::Unsatisfied;
+use shmcount::raw::watching::Unsatisfied;
 use shmcount::sys::clock::{self, Deadline};
 use shmcount::sys::robust_list::Thread;
 
