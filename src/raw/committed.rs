@@ -13,6 +13,9 @@
 //! Readers take no lock. They read the current place and look at the sequence afterwards, so
 //! they try again only when a commit went past. `value`, the places and `sequence` are written by
 //! the owner only; `watched` by whoever waits for a change, and by who woke them.
+//!
+//! The common path is inlined whatever the compiler thinks: left as calls in a large program, it made
+//! a guard go through memory and cost twice as much (`shmcount bench`, robust-guard).
 
 use std::marker::PhantomData;
 use std::mem::offset_of;
@@ -99,7 +102,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     ///
     /// Line and places stay mapped where they are for as long as a thread of this process is in one
     /// of the calls below, and from `lock` or `try_lock` until `unlock` or the end of the thread.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn new(line: &'a Line, places: &'a [AtomicU64], protocol: Protocol) -> Self {
         assert!(
             places.len() == Self::PLACES,
@@ -152,7 +155,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     /// # Errors
     ///
     /// [`Refused`], with nothing held.
-    #[inline]
+    #[inline(always)]
     pub fn lock(self, me: Thread, deadline: Option<Deadline>) -> Result<(T, Acquired), Refused> {
         let acquired = self.enter(me, deadline)?;
         // SAFETY: entered just now; it stays mapped as `new` was promised.
@@ -177,7 +180,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     /// # Safety
     ///
     /// The calling thread is `me`, and took the lock with `lock` or `try_lock`.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn unlock(self, me: Thread, value: &T, is_new: bool) {
         // SAFETY: `lock` and `try_lock` hold it.
         unsafe { self.line.lock.unhold(me) };
@@ -194,7 +197,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     /// # Errors
     ///
     /// [`Refused`], with nothing changed. `change` returns no value to change nothing.
-    #[inline]
+    #[inline(always)]
     pub fn modify<R>(
         self,
         me: Thread,
@@ -212,7 +215,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
         Ok(result)
     }
 
-    #[inline]
+    #[inline(always)]
     fn enter(self, me: Thread, deadline: Option<Deadline>) -> Result<Acquired, Refused> {
         // SAFETY: it stays mapped as `new` was promised.
         let acquired = unsafe { self.line.lock.enter(me, self.protocol, deadline) }?;
@@ -227,7 +230,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
         Ok(acquired)
     }
 
-    #[inline]
+    #[inline(always)]
     fn recover_after(self, acquired: Acquired) {
         if acquired == Acquired::OwnerDied {
             self.recover();
@@ -243,7 +246,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     }
 
     /// The owner's own look at the value.
-    #[inline]
+    #[inline(always)]
     fn load_as_owner(self) -> T {
         // Relaxed: the lock orders all commits before this.
         if Self::IS_SMALL {
@@ -253,7 +256,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn commit(self, value: &T) {
         // Relaxed: only the owner writes it.
         let next = self.line.sequence.load(Relaxed).wrapping_add(1);
@@ -273,7 +276,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     /// # Safety
     ///
     /// As for [`RobustLock::leave`].
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn leave(self, me: Thread) {
         // SAFETY: the caller's promise.
         unsafe { self.line.lock.leave(me, self.protocol) };

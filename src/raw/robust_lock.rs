@@ -84,7 +84,7 @@ impl RobustLock {
     /// # Safety
     ///
     /// The lock stays mapped where it is until the calling thread has left it, or has ended.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn enter(
         &self,
         me: Thread,
@@ -137,7 +137,7 @@ impl RobustLock {
     ///
     /// The calling thread has entered the lock, and not held it since; it stays mapped where it is
     /// until it is left or the thread has ended.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn hold(&self, me: Thread) {
         // SAFETY: the owner's node is on no list yet; the caller promises that it stays.
         unsafe { me.link(&self.node) };
@@ -149,7 +149,7 @@ impl RobustLock {
     /// # Safety
     ///
     /// The calling thread holds the lock by `hold`.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn unhold(&self, me: Thread) {
         // SAFETY: it stays mapped until it is left, as was promised to `hold`.
         unsafe { me.set_pending(&self.node) };
@@ -163,7 +163,7 @@ impl RobustLock {
     /// # Safety
     ///
     /// The calling thread has entered the lock, and it is pending.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn leave(&self, me: Thread, protocol: Protocol) {
         match protocol.release {
             ReleaseBy::PlainStore => {

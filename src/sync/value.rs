@@ -68,7 +68,7 @@ impl<T: Shareable> Value<T> {
     /// # Errors
     ///
     /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
-    #[inline]
+    #[inline(always)]
     pub fn lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
         self.lock_until(None, Duration::MAX)
     }
@@ -234,12 +234,12 @@ impl<T: Shareable> Value<T> {
         Shape::of::<T>(kind, 1, segment::committed_words::<T>())
     }
 
-    #[inline]
+    #[inline(always)]
     fn committed(&self) -> Committed<'_, T> {
         self.located.committed()
     }
 
-    #[inline]
+    #[inline(always)]
     fn lock_until(
         &self,
         deadline: Option<Deadline>,
@@ -254,7 +254,7 @@ impl<T: Shareable> Value<T> {
     }
 
     /// Changes the value by something that takes no lock and does not panic.
-    #[inline]
+    #[inline(always)]
     fn modify<R>(
         &self,
         timeout: Option<Duration>,
@@ -275,7 +275,7 @@ impl<T: Integer> Value<T> {
     /// # Errors
     ///
     /// [`AddError::Overflow`], with the value unchanged; [`LockError::HeldByCaller`].
-    #[inline]
+    #[inline(always)]
     pub fn fetch_add(&self, by: T) -> Result<T, AddError> {
         self.add_within(by, None)
     }
@@ -289,7 +289,7 @@ impl<T: Integer> Value<T> {
         self.add_within(by, Some(timeout))
     }
 
-    #[inline]
+    #[inline(always)]
     fn add_within(&self, by: T, timeout: Option<Duration>) -> Result<T, AddError> {
         let before = self.modify(timeout, |value| (value.checked_add(by), value))?;
         // Asked again rather than carried along: an error made under the lock costs every add.

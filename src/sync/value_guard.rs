@@ -28,7 +28,7 @@ pub struct ValueGuard<'a, T: Shareable> {
 }
 
 impl<'a, T: Shareable> ValueGuard<'a, T> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(
         located: &'a Located,
         holder: Thread,
@@ -64,14 +64,14 @@ impl<'a, T: Shareable> ValueGuard<'a, T> {
 impl<T: Shareable> Deref for ValueGuard<'_, T> {
     type Target = T;
 
-    #[inline]
+    #[inline(always)]
     fn deref(&self) -> &T {
         &self.copy
     }
 }
 
 impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
         self.is_changed = true;
         &mut self.copy
@@ -79,7 +79,7 @@ impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
 }
 
 impl<T: Shareable> Drop for ValueGuard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         // In a child that was forked while the guard lived, the lock is the parent's.
         if self.holder.is_from_before_fork() {
