@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: model.sh [small|large]   check the lock's protocol and its code; small takes a minute, large half an hour
+# usage: model.sh [small|large]   check the lock's protocol and its code; small takes a minute once built, large much longer
 set -eu
 cd "$(dirname "$0")/.."
 

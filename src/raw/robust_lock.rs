@@ -324,6 +324,7 @@ impl RobustLock {
     }
 
     #[cold]
+    #[cfg_attr(loom, allow(clippy::absurd_extreme_comparisons, reason = "one miss"))]
     fn wake_sleeper(&self, me: Thread, protocol: Protocol) {
         if futex::wake_one(self.wake_futex(protocol)) {
             self.misses.store(0, Relaxed);

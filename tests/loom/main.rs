@@ -6,8 +6,13 @@
 //! `sys::modelled`. Deaths and the plain release are the matter of `tests/model`.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test --release --no-default-features --test loom`, or
-//! `scripts/model.sh`. `LOOM_MAX_PREEMPTIONS` replaces the bounds written in the tests.
+//! `scripts/model.sh`. `MODEL_BOUNDS=large` takes the larger of the bounds written in the
+//! tests, and `LOOM_MAX_PREEMPTIONS` replaces them.
 #![cfg(loom)]
+#![allow(
+    clippy::arc_with_non_send_sync,
+    reason = "loom's threads are coroutines of one thread"
+)]
 
 mod locking;
 mod model;
