@@ -7,4 +7,5 @@ pub mod committed;
 pub mod protocol;
 pub mod robust_lock;
 pub mod shareable;
+pub mod slot;
 pub mod watching;

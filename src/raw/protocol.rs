@@ -80,11 +80,11 @@ impl Protocol {
         }
     }
 
-    /// Sleeps until the first word, or the second, is woken or found changed; at least until some
+    /// Sleeps on several words, by `on_all`, until one is woken or found changed; at least until some
     /// such thing may have gone unnoticed. `alone` is the word to sleep on where that must be one.
     pub(super) fn sleep(
         self,
-        words: [(Futex<'_>, u32); 2],
+        on_all: impl FnOnce(Option<Deadline>) -> Awake,
         alone: (Futex<'_>, u32),
         announced: Announced,
         deadline: Option<Deadline>,
@@ -95,7 +95,7 @@ impl Protocol {
                 Announced::ToAll => deadline,
                 Announced::Perhaps => slice(),
             };
-            let awake = futex::wait_either(words, until);
+            let awake = on_all(until);
             if awake != Awake::Refused {
                 return awake;
             }

@@ -320,7 +320,8 @@ impl RobustLock {
         };
         // The generation first: a release that comes between the two comparisons finds us queued
         // there. A death changes the word before it wakes.
-        protocol.sleep([generation, word], alone, announced, deadline);
+        let on_both = |until| futex::wait_either([generation, word], until);
+        protocol.sleep(on_both, alone, announced, deadline);
     }
 
     #[cold]

@@ -7,13 +7,21 @@
 //! watcher leaves its announcement, which costs one wake-up. `docs/ARCHITECTURE.md` has the argument
 //! whole.
 
+use std::time::Duration;
+
 use super::committed::Committed;
 use super::protocol::Announced;
+use super::robust_lock::Refused;
 use super::shareable::Shareable;
+use super::slot::Slot;
 use crate::sys::atomic::{Relaxed, SeqCst};
 use crate::sys::clock::Deadline;
 use crate::sys::futex::{self, Awake, Futex};
 use crate::sys::robust_list::Thread;
+
+/// How long who waits beside slots sleeps before it looks at them again: of a death the kernel tells
+/// one sleeper, which may be killed with the news; and it takes no more than 128 words.
+const SECOND_LOOK: Duration = Duration::from_millis(50);
 
 /// Why a wait ended without the value that was wanted. The values are the last ones looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +44,23 @@ impl<'a, T: Shareable> Committed<'a, T> {
     pub fn wait_until(
         self,
         me: Thread,
+        wanted: impl FnMut(&T) -> bool,
+        deadline: Option<Deadline>,
+    ) -> Result<T, Unsatisfied<T>> {
+        self.wait_until_beside(me, &[], wanted, deadline)
+    }
+
+    /// As [`wait_until`](Self::wait_until), where `wanted` looks at some slots as well: it is asked
+    /// again when the thread in one of them dies, and when one is left by
+    /// [`leave_slot`](Self::leave_slot).
+    ///
+    /// # Errors
+    ///
+    /// [`Unsatisfied`] with the last value, which did not satisfy.
+    pub fn wait_until_beside(
+        self,
+        me: Thread,
+        slots: &[Slot],
         mut wanted: impl FnMut(&T) -> bool,
         deadline: Option<Deadline>,
     ) -> Result<T, Unsatisfied<T>> {
@@ -51,6 +76,9 @@ impl<'a, T: Shareable> Committed<'a, T> {
                 continue;
             }
             let (sequence, announced) = self.announce_watcher();
+            let changed = (self.sequence_futex(), sequence as u32);
+            // The slots before `wanted` looks at them, for the same reason as the word.
+            let words = words_to_sleep_on(death, changed, slots);
             let value = self.load();
             if wanted(&value) {
                 return Ok(value);
@@ -61,9 +89,36 @@ impl<'a, T: Shareable> Committed<'a, T> {
             if deadline.is_some_and(Deadline::has_passed) {
                 return Err(Unsatisfied::TimedOut(value));
             }
-            let changed = (self.sequence_futex(), sequence as u32);
-            self.sleep(me, death, changed, announced, deadline);
+            let until = match slots {
+                [] => deadline,
+                _ => Some(Deadline::or_within(deadline, SECOND_LOOK)),
+            };
+            self.sleep(me, &words, changed, announced, until);
         }
+    }
+
+    /// Empties a slot of the calling thread's, and tells whoever waits beside it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], when the calling thread holds the lock; the slot is empty all the same.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread is `me` and has claimed the slot, which stays mapped until this returns.
+    #[inline]
+    pub unsafe fn leave_slot(self, me: Thread, slot: &Slot) -> Result<(), Refused> {
+        // SAFETY: the caller's promise.
+        unsafe { slot.leave(me, self.protocol) };
+        // Killed before this look, the kernel wakes somebody on the slot's word, which is pending.
+        let told = match self.line.watched.load(SeqCst) {
+            0 => Ok(()),
+            // A commit of what is there moves the sequence on. Killed on the way, the kernel wakes
+            // somebody on the lock's word.
+            _ => self.modify(me, None, |value| (Some(value), ())),
+        };
+        me.clear_pending();
+        told
     }
 
     #[inline]
@@ -114,7 +169,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     fn sleep(
         self,
         me: Thread,
-        death: (Futex<'_>, u32),
+        words: &[(Futex<'_>, u32)],
         changed: (Futex<'_>, u32),
         announced: Announced,
         deadline: Option<Deadline>,
@@ -122,11 +177,10 @@ impl<'a, T: Shareable> Committed<'a, T> {
         self.set_pending(me);
         // A wake-up on the word is the kernel's, for one of all who sleep there. Killed with it in
         // hand, the kernel gives it to the next, because the lock is pending.
-        // The word first: who commits, releases and is killed while we come to the sequence finds
+        // The lock's word first: who commits, releases and is killed while we come to the sequence finds
         // us queued there already, though the word may be free again as it was.
-        let awake = self
-            .protocol
-            .sleep([death, changed], changed, announced, deadline);
+        let on_all = |until| futex::wait_any(words, until);
+        let awake = self.protocol.sleep(on_all, changed, announced, deadline);
         if awake == Awake::Woken {
             self.stand_in(me);
         }
@@ -160,4 +214,19 @@ impl<'a, T: Shareable> Committed<'a, T> {
     pub(super) fn sequence_futex(self) -> Futex<'a> {
         Futex::low_half(&self.line.sequence)
     }
+}
+
+type Watched<'a> = (Futex<'a>, u32);
+
+fn words_to_sleep_on<'a>(
+    death: Watched<'a>,
+    changed: Watched<'a>,
+    slots: &'a [Slot],
+) -> Vec<Watched<'a>> {
+    let slots = slots.iter().map(Slot::watch);
+    [death, changed]
+        .into_iter()
+        .chain(slots)
+        .take(futex::MOST_WORDS)
+        .collect()
 }

@@ -36,10 +36,47 @@ pub enum Kind {
     Lock = 2,
     /// Plain words that no lock of ours protects.
     Words = 3,
+    /// A counter with a cell for each thread.
+    Counter = 4,
+    /// An array.
+    Array = 5,
+    /// A semaphore.
+    Semaphore = 6,
+    /// An event.
+    Event = 7,
+    /// A condition variable.
+    Condvar = 8,
+    /// A barrier.
+    Barrier = 9,
+    /// A wait group.
+    WaitGroup = 10,
+    /// A queue of items of one type.
+    Queue = 11,
+    /// A queue of items of varying length.
+    BytesQueue = 12,
+    /// A map.
+    Map = 13,
+    /// A lock that is granted in the order of asking.
+    FifoLock = 14,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Value, Self::Lock, Self::Words];
+    const ALL: [Self; 14] = [
+        Self::Value,
+        Self::Lock,
+        Self::Words,
+        Self::Counter,
+        Self::Array,
+        Self::Semaphore,
+        Self::Event,
+        Self::Condvar,
+        Self::Barrier,
+        Self::WaitGroup,
+        Self::Queue,
+        Self::BytesQueue,
+        Self::Map,
+        Self::FifoLock,
+    ];
 
     /// Returns the kind's name.
     pub fn name(self) -> &'static str {
@@ -47,6 +84,17 @@ impl Kind {
             Self::Value => "value",
             Self::Lock => "lock",
             Self::Words => "words",
+            Self::Counter => "counter",
+            Self::Array => "array",
+            Self::Semaphore => "semaphore",
+            Self::Event => "event",
+            Self::Condvar => "condvar",
+            Self::Barrier => "barrier",
+            Self::WaitGroup => "wait-group",
+            Self::Queue => "queue",
+            Self::BytesQueue => "bytes-queue",
+            Self::Map => "map",
+            Self::FifoLock => "fifo-lock",
         }
     }
 

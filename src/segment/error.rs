@@ -76,6 +76,18 @@ pub enum Error {
         /// What was asked for.
         expected: String,
     },
+    /// An object cannot be made with this number.
+    #[error("object '{object}' has {what} {found}, expected {expected}")]
+    OutOfRange {
+        /// The object's name.
+        object: String,
+        /// Which number.
+        what: &'static str,
+        /// What it is.
+        found: u64,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// The segment has no room for the object.
     #[error("segment '{name}' has {free} bytes left, object '{object}' needs {needed}")]
     Full {

@@ -11,11 +11,13 @@
 //! kernel then frees the other locks of the killed thread, but those that it took before one that
 //! was cut off itself stay taken, for the kernel's walk of them ends there.
 
+mod claim;
 pub mod directory;
 mod error;
 mod header;
 mod located;
 mod name;
+mod object;
 mod options;
 
 use std::ops::Range;
@@ -30,11 +32,13 @@ use crate::sys::atomic::AtomicU64;
 use crate::sys::process::Identity;
 use crate::sys::shm::{self, Mapping};
 
+pub use claim::Claim;
 use directory::Directory;
 pub use directory::{Entry, Kind, Shape};
 pub use error::{Error, Foreign};
-pub use located::{Located, committed_words, initialize};
+pub use located::Located;
 pub use name::Name;
+pub use object::{Object, Room};
 pub use options::{Release, SegmentOptions, Spin};
 
 /// A segment that this process has mapped. Clones share the mapping; the last one unmaps it.
@@ -262,7 +266,7 @@ impl Mapped {
 
 fn used_of(mapping: &Mapping, protocol: Protocol) -> Committed<'_, u64> {
     let line = words_of(mapping, DIRECTORY..FIRST_ENTRY)
-        .and_then(located::line_of)
+        .and_then(object::line_of)
         .expect("a segment is made and checked to be longer than this");
     // SAFETY: the mapping is borrowed for as long as the view, and `lock` is not called on it.
     unsafe { Committed::new(line, &[], protocol) }

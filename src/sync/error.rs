@@ -123,3 +123,26 @@ pub enum AddError {
     #[error(transparent)]
     Lock(#[from] LockError),
 }
+
+/// Why a permit was not got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcquireError {
+    /// All permits are taken.
+    #[error("no permit is free")]
+    NoPermit,
+    /// All permits were taken all the time.
+    #[error("none of the {permits} permits was free within {timeout:?}")]
+    TimedOut {
+        /// How many there are.
+        permits: usize,
+        /// How long the caller waited.
+        timeout: Duration,
+    },
+    /// The calling thread holds all of them. Waiting would be for ever.
+    #[error("this thread holds all permits already")]
+    AllHeldByCaller,
+    /// The calling thread holds as many locks and permits as the kernel would free at its death.
+    #[error(transparent)]
+    TooManyHeld(#[from] TooManyHeld),
+}

@@ -3,11 +3,13 @@
 mod error;
 mod integer;
 mod lock;
+mod semaphore;
 mod value;
 mod value_guard;
 
-pub use error::{AddError, Holder, LockError, WaitError};
+pub use error::{AcquireError, AddError, Holder, LockError, WaitError};
 pub use integer::Integer;
 pub use lock::{Lock, LockGuard};
+pub use semaphore::{Permit, Semaphore};
 pub use value::Value;
 pub use value_guard::ValueGuard;

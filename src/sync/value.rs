@@ -5,7 +5,6 @@
 //! free. So there is no poison and nothing to repair. See [`crate::raw::committed`].
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::error::{AddError, Holder, LockError, WaitError};
@@ -13,7 +12,7 @@ use super::integer::Integer;
 use super::value_guard::ValueGuard;
 use crate::raw::committed::Committed;
 use crate::raw::shareable::Shareable;
-use crate::segment::{self, Error, Kind, Located, Segment, Shape};
+use crate::segment::{Error, Kind, Object, Room, Segment};
 use crate::sys::clock::Deadline;
 use crate::sys::robust_list::Thread;
 
@@ -22,8 +21,7 @@ use crate::sys::robust_list::Thread;
 /// After SIGKILL, exec, the end of the holder's thread or a panic: the last committed value, and
 /// the lock free at once.
 pub struct Value<T> {
-    located: Located,
-    value: PhantomData<T>,
+    object: Object<T>,
 }
 
 impl Segment {
@@ -42,8 +40,8 @@ impl Segment {
     ///
     /// [`Error::NoSuchObject`]; [`Error::OtherShape`] when it is something else.
     pub fn open_value<T: Shareable>(&self, object: &str) -> Result<Value<T>, Error> {
-        let located = self.locate_existing(object, Value::<T>::shape(Kind::Value))?;
-        Ok(Value::new(located))
+        let object = self.existing_object::<T, T>(object, (Kind::Value, 1), Room::default())?;
+        Ok(Value { object })
     }
 }
 
@@ -93,7 +91,7 @@ impl<T: Shareable> Value<T> {
         let me = Thread::current();
         me.check_room()?;
         match self.committed().try_lock(me) {
-            Ok(locked) => Ok(ValueGuard::new(&self.located, me, locked)),
+            Ok(locked) => Ok(ValueGuard::new(&self.object, me, locked)),
             Err(refused) => Err(LockError::new(refused, Duration::ZERO)),
         }
     }
@@ -200,7 +198,7 @@ impl<T: Shareable> Value<T> {
 
     /// Returns the segment that the value lies in.
     pub fn segment(&self) -> &Segment {
-        self.located.segment()
+        self.object.segment()
     }
 
     /// Returns the word of a small value itself, for comparisons that bring another lock, or none.
@@ -215,28 +213,14 @@ impl<T: Shareable> Value<T> {
         kind: Kind,
         initial: T,
     ) -> Result<Self, Error> {
-        let fill = |words: &[_]| segment::initialize(words, &initial, segment.protocol());
-        Ok(Self::new(segment.locate(
-            object,
-            Self::shape(kind),
-            fill,
-        )?))
-    }
-
-    fn new(located: Located) -> Self {
-        Self {
-            located,
-            value: PhantomData,
-        }
-    }
-
-    fn shape(kind: Kind) -> Shape {
-        Shape::of::<T>(kind, 1, segment::committed_words::<T>())
+        let room = Room::default();
+        let object = segment.object::<T, T>(object, (kind, 1), room, initial, |_| {})?;
+        Ok(Self { object })
     }
 
     #[inline(always)]
     fn committed(&self) -> Committed<'_, T> {
-        self.located.committed()
+        self.object.state()
     }
 
     #[inline(always)]
@@ -248,7 +232,7 @@ impl<T: Shareable> Value<T> {
         let me = Thread::current();
         me.check_room()?;
         match self.committed().lock(me, deadline) {
-            Ok(locked) => Ok(ValueGuard::new(&self.located, me, locked)),
+            Ok(locked) => Ok(ValueGuard::new(&self.object, me, locked)),
             Err(refused) => Err(LockError::new(refused, timeout)),
         }
     }

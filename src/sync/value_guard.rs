@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::raw::robust_lock::Acquired;
 use crate::raw::shareable::Shareable;
-use crate::segment::Located;
+use crate::segment::Object;
 use crate::sys::robust_list::Thread;
 
 /// The lock of a [`Value`](crate::Value) and a copy to work on, committed when this is dropped.
@@ -17,7 +17,7 @@ use crate::sys::robust_list::Thread;
 /// there.
 #[must_use = "the value is committed and the lock released when this is dropped"]
 pub struct ValueGuard<'a, T: Shareable> {
-    located: &'a Located,
+    object: &'a Object<T>,
     /// The holder. Not `Send`: the kernel knows which thread holds the lock.
     holder: Thread,
     copy: T,
@@ -30,13 +30,13 @@ pub struct ValueGuard<'a, T: Shareable> {
 impl<'a, T: Shareable> ValueGuard<'a, T> {
     #[inline(always)]
     pub(super) fn new(
-        located: &'a Located,
+        object: &'a Object<T>,
         holder: Thread,
         (copy, acquired): (T, Acquired),
     ) -> Self {
-        located.set_lent(true);
+        object.set_lent(true);
         Self {
-            located,
+            object,
             holder,
             copy,
             owner_died: acquired == Acquired::OwnerDied,
@@ -87,8 +87,8 @@ impl<T: Shareable> Drop for ValueGuard<'_, T> {
         }
         let panicked = thread::panicking() && !self.panicking;
         let is_new = self.is_changed && !panicked;
-        self.located.set_lent(false);
-        let value = self.located.committed();
+        self.object.set_lent(false);
+        let value = self.object.state();
         // SAFETY: the calling thread is the holder, and the guard was made of a lock it took.
         unsafe { value.unlock(self.holder, &self.copy, is_new) };
     }

@@ -10,6 +10,9 @@ use std::ptr;
 use super::atomic::{AtomicU32, AtomicU64};
 use super::clock::Deadline;
 
+/// On how many words one sleeper can sleep (`FUTEX_WAITV_MAX`).
+pub const MOST_WORDS: usize = 128;
+
 /// The address of a 32-bit word that processes sleep on.
 #[derive(Clone, Copy)]
 pub struct Futex<'a> {
@@ -83,12 +86,28 @@ pub fn wait(word: Futex<'_>, expected: u32, deadline: Option<Deadline>) -> Awake
 /// The kernel queues the sleeper on the first word before it looks at the second: a wake
 /// on the first is never missed by a sleeper that found the second unchanged.
 pub fn wait_either(words: [(Futex<'_>, u32); 2], deadline: Option<Deadline>) -> Awake {
+    wait_on(
+        &words.map(|(word, expected)| Waiter::new(word, expected)),
+        deadline,
+    )
+}
+
+/// As [`wait_either`], on up to [`MOST_WORDS`] words. The kernel queues in their order.
+pub fn wait_any(words: &[(Futex<'_>, u32)], deadline: Option<Deadline>) -> Awake {
+    let waiters: Vec<Waiter> = words
+        .iter()
+        .map(|(word, expected)| Waiter::new(*word, *expected))
+        .collect();
+    wait_on(&waiters, deadline)
+}
+
+/// For waiters whose words somebody borrows.
+fn wait_on(waiters: &[Waiter], deadline: Option<Deadline>) -> Awake {
     let until = deadline.as_ref().map_or(ptr::null(), |deadline| {
         ptr::from_ref(deadline.as_timespec())
     });
-    let waiters = words.map(|(word, expected)| Waiter::new(word, expected));
-    // SAFETY: the kernel reads two waiters, which live on this stack, the words they name,
-    // which `Futex` borrows, and the timespec, which `deadline` keeps alive for the call.
+    // SAFETY: the kernel reads the waiters, which are borrowed for the call, the words they name, as
+    // addresses that it checks, and the timespec, which `deadline` keeps alive for the call.
     let result = unsafe {
         libc::syscall(
             libc::SYS_futex_waitv,

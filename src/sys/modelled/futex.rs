@@ -22,6 +22,9 @@ pub(super) struct Queue {
     sleepers: Mutex<VecDeque<Arc<Sleeper>>>,
 }
 
+/// On how many words one sleeper can sleep.
+pub const MOST_WORDS: usize = 128;
+
 /// A 32-bit word that threads sleep on.
 #[derive(Clone, Copy)]
 pub struct Futex<'a> {
@@ -102,6 +105,11 @@ pub fn wait(word: Futex<'_>, expected: u32, deadline: Option<Deadline>) -> Awake
 /// Sleeps while both words hold what is expected, until woken or until the deadline.
 pub fn wait_either(words: [(Futex<'_>, u32); 2], deadline: Option<Deadline>) -> Awake {
     sleep_on(&words, deadline)
+}
+
+/// As [`wait_either`], on any number of words.
+pub fn wait_any(words: &[(Futex<'_>, u32)], deadline: Option<Deadline>) -> Awake {
+    sleep_on(words, deadline)
 }
 
 /// Wakes one sleeper of the word; tells whether there was one.
