@@ -1,47 +1,98 @@
-//! How an object is named on the command line: `NAME` or `NAME/OBJECT`.
+//! How an object is named on the command line: `NAME`, `NAME/OBJECT`, and either with `[ELEMENT]`.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::str::FromStr;
 
-use crate::contender::{Ledger, MAIN};
-use crate::segment::{Error, Segment};
+use super::exit_code::Failure;
+use super::object::Object;
+use crate::contender::MAIN;
 use crate::sync::Value;
 
-/// A segment and an object in it.
-#[derive(Clone, Debug)]
+/// A segment, an object in it, and perhaps an element of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) segment: String,
     pub(super) object: String,
+    /// The index of an array's element, or a key of a map: the object's kind says which.
+    pub(super) element: Option<String>,
 }
 
 impl FromStr for Address {
-    type Err = Infallible;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        let (segment, object) = text.split_once('/').unwrap_or((text, MAIN));
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        // The element first: a key may have any signs in it.
+        let (place, element) = match text.split_once('[') {
+            None => (text, None),
+            Some((place, rest)) => {
+                let element = rest.strip_suffix(']');
+                let element = element.ok_or("'[' has no ']' at the end")?;
+                (place, Some(element.to_owned()))
+            }
+        };
+        let (segment, object) = place.split_once('/').unwrap_or((place, MAIN));
         Ok(Self {
             segment: segment.to_owned(),
             object: object.to_owned(),
+            element,
         })
     }
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.segment)?;
+        if self.object != MAIN {
+            write!(formatter, "/{}", self.object)?;
+        }
+        match &self.element {
+            Some(element) => write!(formatter, "[{element}]"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Address {
-    /// Opens the number at this address.
-    pub(super) fn open(&self) -> Result<Value<i64>, Error> {
-        Segment::open(&self.segment)?.open_value(&self.object)
+    /// Tells whether nothing but a segment is named.
+    pub(super) fn is_whole_segment(&self) -> bool {
+        self.object == MAIN && self.element.is_none()
     }
 
-    /// Reads the number at this address, or the total of a run.
-    pub(super) fn load(&self) -> Result<i64, Error> {
-        let segment = Segment::open(&self.segment)?;
-        match segment.open_value::<i64>(&self.object) {
-            Ok(value) => Ok(value.load()),
-            Err(error) if self.object == MAIN => match Ledger::open(&segment) {
-                Ok(ledger) => Ok(ledger.load().total()),
-                Err(_) => Err(error),
-            },
-            Err(error) => Err(error),
+    /// Opens the number at this address, which must be a value.
+    pub(super) fn open(&self) -> Result<Value<i64>, Failure> {
+        Object::at(self)?.value()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(segment: &str, object: &str, element: Option<&str>) -> Address {
+        Address {
+            segment: segment.to_owned(),
+            object: object.to_owned(),
+            element: element.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn addresses_have_a_segment_an_object_and_an_element() {
+        let expected = [
+            ("a", address("a", "main", None)),
+            ("a/b", address("a", "b", None)),
+            ("a[3]", address("a", "main", Some("3"))),
+            ("a/b[3]", address("a", "b", Some("3"))),
+            ("a[x/y[0]]", address("a", "main", Some("x/y[0]"))),
+            ("a[]", address("a", "main", Some(""))),
+            ("a/b/c", address("a", "b/c", None)),
+        ];
+        for (text, expected) in expected {
+            assert_eq!(text.parse(), Ok(expected.clone()), "{text}");
+            assert_eq!(expected.to_string(), text);
+        }
+        for text in ["a[3", "a[3]b"] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
         }
     }
 }

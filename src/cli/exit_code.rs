@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::io;
 use std::process::ExitCode;
 
-use super::output;
+use super::{nearest, output};
 use crate::{contender, run, segment, sync};
 
-/// The total is wrong.
+/// The total is wrong, or the answer is no.
 pub(super) const WRONG: u8 = 1;
 /// The arguments make no sense.
 pub(super) const USAGE: u8 = 2;
@@ -15,6 +15,8 @@ pub(super) const USAGE: u8 = 2;
 pub(super) const FAILED: u8 = 3;
 /// The system or the segment refused.
 pub(super) const REFUSED: u8 = 4;
+/// What was waited for did not come in time, as with timeout(1).
+pub(super) const TIMED_OUT: u8 = 124;
 /// A command was found and cannot be run.
 const CANNOT_RUN: u8 = 126;
 /// A command was not found.
@@ -22,12 +24,14 @@ const NOT_FOUND: u8 = 127;
 
 /// Why a verb ends otherwise than with 0.
 pub(super) enum Failure {
-    /// What is wrong, and what to do about it.
+    /// What is wrong, and what to do about it, a line each.
     Error {
         code: u8,
         error: Box<dyn std::error::Error>,
         help: Option<String>,
     },
+    /// The answer is no. It was given on standard output, and nothing is wrong.
+    No,
 }
 
 impl Failure {
@@ -39,11 +43,22 @@ impl Failure {
         }
     }
 
-    fn refused(error: impl std::error::Error + 'static, help: Option<String>) -> Self {
+    pub(super) fn refused(
+        error: impl Into<Box<dyn std::error::Error>>,
+        help: Option<String>,
+    ) -> Self {
         Self::Error {
             code: REFUSED,
-            error: Box::new(error),
+            error: error.into(),
             help,
+        }
+    }
+
+    pub(super) fn timed_out(error: impl Into<Box<dyn std::error::Error>>) -> Self {
+        Self::Error {
+            code: TIMED_OUT,
+            error: error.into(),
+            help: None,
         }
     }
 }
@@ -56,6 +71,7 @@ pub(super) fn of(done: Result<(), Failure>) -> ExitCode {
             output::complain(message(&*error, help.as_deref()));
             ExitCode::from(code)
         }
+        Err(Failure::No) => ExitCode::from(WRONG),
     }
 }
 
@@ -68,7 +84,7 @@ fn message(error: &dyn std::error::Error, help: Option<&str>) -> String {
         source = error.source();
     }
     text.push('\n');
-    if let Some(help) = help {
+    for help in help.into_iter().flat_map(str::lines) {
         let _ = writeln!(text, "  help: {help}");
     }
     text
@@ -76,11 +92,17 @@ fn message(error: &dyn std::error::Error, help: Option<&str>) -> String {
 
 impl From<segment::Error> for Failure {
     fn from(error: segment::Error) -> Self {
-        let help = error.help();
-        match error {
-            segment::Error::InvalidName { .. } | segment::Error::InvalidObjectName { .. } => {
-                Self::usage(error)
+        let help = match &error {
+            segment::Error::NotFound { name } => {
+                let near = nearest::segment(name).into_iter();
+                Some(near.chain(error.help()).collect::<Vec<_>>().join("\n"))
             }
+            _ => error.help(),
+        };
+        match error {
+            segment::Error::InvalidName { .. }
+            | segment::Error::InvalidObjectName { .. }
+            | segment::Error::OutOfRange { .. } => Self::usage(error),
             _ => Self::refused(error, help),
         }
     }
@@ -88,17 +110,19 @@ impl From<segment::Error> for Failure {
 
 impl From<sync::AddError> for Failure {
     fn from(error: sync::AddError) -> Self {
-        let help = match error {
-            sync::AddError::Overflow { .. } => Some("the value is unchanged".to_owned()),
-            _ => None,
-        };
-        Self::refused(error, help)
+        match error {
+            sync::AddError::Overflow { .. } => {
+                Self::refused(error, Some("the value is unchanged".to_owned()))
+            }
+            sync::AddError::Lock(error) => error.into(),
+        }
     }
 }
 
 impl From<sync::LockError> for Failure {
     fn from(error: sync::LockError) -> Self {
-        Self::refused(error, None)
+        let help = error.help();
+        Self::refused(error, help)
     }
 }
 

@@ -2,13 +2,31 @@
 //! error.
 #![forbid(unsafe_code)]
 
+mod add;
 mod address;
 mod args;
 mod bench;
+mod cas;
+mod completions;
+mod condition;
+mod create;
 mod exit_code;
+mod get;
+mod inside;
+mod ls;
+mod man;
+mod nearest;
+mod number;
+mod object;
 mod output;
+mod rm;
 mod run;
-mod value;
+mod set;
+mod show;
+mod table;
+mod verbs;
+mod wait;
+mod watch;
 mod worker;
 mod worker_program;
 
@@ -16,32 +34,32 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{Command, FromArgMatches, Parser};
 
 pub use worker_program::main as worker_main;
 
 /// Counters, values and locks that processes share, and that stay right when a process is killed
 #[derive(Parser)]
 #[command(name = "shmcount", version, max_term_width = 100)]
-#[command(
-    after_help = "A segment NAME is /dev/shm/shmcount.NAME; a bare NAME means its object \
-    'main', NAME/OBJECT another.\nExit status: 0 done, 2 wrong usage, 4 the system or the segment \
-    refused; `shmcount run --help` lists its own."
-)]
+#[command(after_help = "\
+NAME is a segment, /dev/shm/shmcount.NAME; as an object it is NAME/main. NAME/OBJECT is another, and
+NAME[ELEMENT] an element of an array or a map.
+
+Exit status: 0 done, 1 the answer is no, 2 wrong usage, 4 the system or the segment refused, 124 the
+time was over; `shmcount run --help` lists its own.")]
 struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    verb: verbs::Verb,
 }
 
-#[derive(Subcommand)]
-enum Verb {
-    Run(run::Run),
-    Bench(bench::Bench),
-    Create(value::Create),
-    Get(value::Get),
-    Add(value::Add),
-    Set(value::Set),
-    Rm(value::Rm),
+impl Cli {
+    /// Describes the program without any of its verbs.
+    fn without_verbs() -> Command {
+        Command::new("shmcount")
+            .version(env!("CARGO_PKG_VERSION"))
+            .max_term_width(100)
+            .subcommand_required(true)
+    }
 }
 
 /// Runs the program with the arguments of this process.
@@ -50,25 +68,23 @@ pub fn main() -> ExitCode {
     if let Some(worker) = worker::WorkerOf::from_arguments(&arguments) {
         return exit_code::of(worker.run());
     }
-    let Cli { verb } = match parse::<Cli>(arguments) {
-        Ok(cli) => cli,
-        Err(code) => return code,
-    };
-    let done = match verb {
-        Verb::Run(run) => run.run(),
-        Verb::Bench(bench) => bench.run(),
-        Verb::Create(create) => create.run(),
-        Verb::Get(get) => get.run(),
-        Verb::Add(add) => add.run(),
-        Verb::Set(set) => set.run(),
-        Verb::Rm(rm) => rm.run(),
-    };
-    exit_code::of(done)
+    let verb = arguments.get(1).and_then(|verb| verb.to_str());
+    match parse::<Cli>(verbs::command_for(verb), arguments) {
+        Ok(Cli { verb }) => exit_code::of(verb.run()),
+        Err(code) => code,
+    }
 }
 
 /// Reads the arguments, or says what is wrong with them.
-fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
-    P::try_parse_from(arguments).map_err(|error| {
+fn parse<P: FromArgMatches>(
+    mut command: Command,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<P, ExitCode> {
+    let matches = command.try_get_matches_from_mut(arguments);
+    let parsed = matches.and_then(|mut matches| {
+        P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    });
+    parsed.map_err(|error| {
         // Help and version are results.
         let is_result = matches!(
             error.kind(),

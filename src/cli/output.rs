@@ -23,15 +23,20 @@ pub(super) fn check() -> Result<(), Failure> {
 
 /// Writes a result, which brings its own line ends, to standard output.
 pub(super) fn text(text: impl Display) -> Result<(), Failure> {
+    is_read(text).map(drop)
+}
+
+/// Writes a result, and tells whether somebody is there to read more.
+pub(super) fn is_read(text: impl Display) -> Result<bool, Failure> {
     check()?;
     let mut output = io::stdout().lock();
     match write!(output, "{text}").and_then(|()| output.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Error {
-            code: REFUSED,
-            error: format!("cannot write to standard output: {error}").into(),
-            help: None,
-        }),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::refused(
+            format!("cannot write to standard output: {error}"),
+            None,
+        )),
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use super::address::Address;
 use super::exit_code::{self, Failure};
@@ -18,7 +18,7 @@ use crate::contender::{LockKind, Seat};
     after_help = "Example: shmcount create visits && shmcount-worker --name visits --adds 100\n\n\
     Exit status: 0 all added, 2 wrong usage, 4 the system or the segment refused."
 )]
-struct Worker {
+pub(super) struct Worker {
     /// Segment, or SEGMENT/OBJECT, to add to
     #[arg(long)]
     name: Address,
@@ -43,7 +43,7 @@ struct Worker {
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
-    match super::parse::<Worker>(std::env::args_os()) {
+    match super::parse::<Worker>(Worker::command(), std::env::args_os()) {
         Ok(worker) => exit_code::of(worker.run()),
         Err(code) => code,
     }

@@ -54,6 +54,14 @@ pub enum Error {
         /// The object's name.
         object: String,
     },
+    /// The object was to be made, and is there.
+    #[error("segment '{name}' has an object '{object}' already")]
+    ObjectExists {
+        /// The segment's name.
+        name: Name,
+        /// The object's name.
+        object: String,
+    },
     /// The object's name is not one.
     #[error(
         "object name {object:?} is not valid: it must have 1 to 63 bytes, without '/', '[', ']' and control characters"

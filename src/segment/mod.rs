@@ -45,6 +45,7 @@ pub use options::{Release, SegmentOptions, Spin};
 #[derive(Clone)]
 pub struct Segment {
     mapped: Arc<Mapped>,
+    makes_only: bool,
 }
 
 impl Segment {
@@ -177,9 +178,29 @@ impl Segment {
         Directory::of(&self.mapped).find(object)
     }
 
+    /// Returns a handle that makes objects and opens none: of processes that make an object of the same
+    /// name at the same time one succeeds, the others get [`Error::ObjectExists`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let segment = shmcount::Segment::create("doc-create-new")?;
+    /// assert!(segment.create_new().value("main", 5i64).is_ok());
+    /// assert!(segment.create_new().value("main", 7i64).is_err());
+    /// # segment.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_new(&self) -> Self {
+        Self {
+            makes_only: true,
+            ..self.clone()
+        }
+    }
+
     fn of(mapped: Mapped) -> Self {
         Self {
             mapped: Arc::new(mapped),
+            makes_only: false,
         }
     }
 
@@ -191,7 +212,19 @@ impl Segment {
         shape: Shape,
         fill: impl FnOnce(&[AtomicU64]),
     ) -> Result<Located, Error> {
-        let entry = Directory::of(&self.mapped).find_or_insert(object, shape, fill)?;
+        let mut is_made = false;
+        // Called only by the one who makes it.
+        let note_and_fill = |words: &[AtomicU64]| {
+            is_made = true;
+            fill(words);
+        };
+        let entry = Directory::of(&self.mapped).find_or_insert(object, shape, note_and_fill)?;
+        if self.makes_only && !is_made {
+            return Err(Error::ObjectExists {
+                name: self.mapped.name.clone(),
+                object: object.to_owned(),
+            });
+        }
         Located::new(self, &entry)
     }
 

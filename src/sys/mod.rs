@@ -26,6 +26,8 @@ pub mod robust_list;
 pub mod shm;
 #[cfg(feature = "cli")]
 pub mod stdout;
+#[cfg(feature = "cli")]
+pub mod terminal;
 
 #[cfg(loom)]
 pub use modelled::{atomic, clock, futex, membarrier, robust_list};

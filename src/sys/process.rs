@@ -69,6 +69,14 @@ pub fn of_thread(tid: u32) -> Option<u32> {
     line.trim().parse().ok()
 }
 
+/// Returns what a process was started as, program and arguments, fit to be printed in a line.
+pub fn command_line(pid: u32) -> Option<String> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let words = text.trim_end_matches('\0').replace('\0', " ");
+    (!words.is_empty()).then(|| words.replace(char::is_control, "?"))
+}
+
 /// Tells whether a thread of the calling process has this id.
 ///
 /// Asks the kernel, not `/proc`, which may be another PID namespace's, or gone after a chroot.

@@ -1,0 +1,159 @@
+//! `create`: an object, and the segment it lies in.
+
+use clap::{Args, ValueEnum};
+
+use super::address::Address;
+use super::exit_code::Failure;
+use crate::segment::{Error, Segment, SegmentOptions};
+
+/// Make a number, a lock or another object, and its segment if that is missing
+#[derive(Args)]
+#[command(after_help = "\
+An object that is there already is an error, unless --exist-ok is given and it is of the same kind.
+
+Examples:
+  shmcount create visits --value 10
+  shmcount create jobs/slots semaphore --permits 4")]
+pub(super) struct Create {
+    /// Segment, or SEGMENT/OBJECT, to make
+    name: Address,
+    /// What to make
+    #[arg(value_enum, default_value_t = New::Value, hide_default_value = true)]
+    kind: New,
+    /// Number to start with, of a value [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    value: Option<i64>,
+    /// Permits of a semaphore
+    #[arg(long, value_name = "N")]
+    permits: Option<u32>,
+    /// Bytes of the segment for objects, if it is made [default: 64 KiB, or more if needed]
+    #[arg(long, value_name = "BYTES")]
+    room: Option<usize>,
+    /// Succeed when the object is there and of this kind
+    #[arg(long)]
+    exist_ok: bool,
+}
+
+/// The kinds of objects that can be made.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum New {
+    Value,
+    Lock,
+    Semaphore,
+}
+
+impl Create {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        self.check()?;
+        let (segment, is_new) = self.segment()?;
+        let made = match self.exist_ok {
+            true => self.make(&segment),
+            false => self.make(&segment.create_new()),
+        };
+        if made.is_err() && is_new {
+            // Nothing half made is left behind.
+            segment.remove()?;
+        }
+        Ok(made?)
+    }
+
+    /// Refuses options that do not go with the kind, and kinds without those they need.
+    fn check(&self) -> Result<(), Failure> {
+        let kind = self.kind_name();
+        if self.name.element.is_some() {
+            return Err(Failure::usage("elements are made with their array or map"));
+        }
+        let options = [
+            (
+                "--value",
+                self.value.is_some(),
+                self.kind == New::Value,
+                false,
+            ),
+            (
+                "--permits",
+                self.permits.is_some(),
+                self.kind == New::Semaphore,
+                true,
+            ),
+        ];
+        for (option, is_given, goes_with, is_needed) in options {
+            if is_given && !goes_with {
+                return Err(Failure::usage(format!(
+                    "{option} does not go with a {kind}"
+                )));
+            }
+            if goes_with && is_needed && !is_given {
+                return Err(Failure::usage(format!("a {kind} needs {option}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn kind_name(&self) -> String {
+        let value = self.kind.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Opens the segment, or makes it; tells whether it was made.
+    fn segment(&self) -> Result<(Segment, bool), Failure> {
+        loop {
+            match Segment::open(&self.name.segment) {
+                Err(Error::NotFound { .. }) => {}
+                opened => return Ok((opened?, false)),
+            }
+            match SegmentOptions::new()
+                .capacity(self.capacity()?)
+                .create(&self.name.segment)
+            {
+                Err(Error::AlreadyExists { .. }) => {}
+                created => return Ok((created?, true)),
+            }
+        }
+    }
+
+    /// Returns how many bytes for objects the segment is to have.
+    fn capacity(&self) -> Result<usize, Failure> {
+        match (self.room, self.kind) {
+            (Some(room), _) => return Ok(room),
+            (None, New::Value | New::Lock) => return Ok(SegmentOptions::DEFAULT_CAPACITY),
+            (None, New::Semaphore) => {}
+        }
+        let needed = match self.make(&empty_segment()?) {
+            Err(Error::Full { needed, .. }) => needed,
+            made => return Ok(made.map(|()| SegmentOptions::DEFAULT_CAPACITY)?),
+        };
+        let needed = usize::try_from(needed).unwrap_or(usize::MAX);
+        Ok(match needed.checked_mul(2) {
+            Some(twice) if twice <= SegmentOptions::DEFAULT_CAPACITY => {
+                SegmentOptions::DEFAULT_CAPACITY
+            }
+            // Beside a large object there is to be room for small ones.
+            _ => needed.saturating_add(SegmentOptions::DEFAULT_CAPACITY),
+        })
+    }
+
+    fn make(&self, segment: &Segment) -> Result<(), Error> {
+        let object = &self.name.object;
+        match self.kind {
+            New::Value => segment.value(object, self.value.unwrap_or(0)).map(drop),
+            New::Lock => segment.lock(object).map(drop),
+            New::Semaphore => {
+                let permits = self.permits.unwrap_or_default();
+                segment.semaphore(object, permits).map(drop)
+            }
+        }
+    }
+}
+
+/// Makes a segment without room for any object, which then tells how much it needs. Nobody else looks for
+/// it, and it loses its name at once.
+fn empty_segment() -> Result<Segment, Error> {
+    let name = format!("create-{}", std::process::id());
+    let segment = SegmentOptions::new()
+        .capacity(0)
+        .temporary()
+        .create(&name)?;
+    segment.remove()?;
+    Ok(segment)
+}

@@ -1,0 +1,181 @@
+//! What is in an object at a moment, as `show` and `watch` print it.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::object::{Object, type_name};
+use crate::contender::Ledger;
+use crate::raw::shareable::ElementType;
+use crate::segment::{self, Kind};
+use crate::sync::{Holder, Value};
+use crate::sys::process;
+
+/// An object as somebody saw it. What does not go with its kind is null, or empty.
+#[derive(Serialize)]
+pub(super) struct Inside {
+    pub(super) object: String,
+    /// Null when this version does not know it.
+    pub(super) kind: Option<&'static str>,
+    pub(super) r#type: String,
+    pub(super) length: u64,
+    /// A number, or the total of a run.
+    pub(super) value: Json,
+    /// Free permits of a semaphore.
+    pub(super) available: Option<u64>,
+    pub(super) holders: Vec<Process>,
+    /// How often the lock was taken over from a holder that died.
+    pub(super) recoveries: Option<u32>,
+    /// What is wrong with it.
+    pub(super) error: Option<String>,
+}
+
+/// A process that has to do with an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Process {
+    /// Null when it has ended since.
+    pub(super) pid: Option<u32>,
+    pub(super) command: Option<String>,
+}
+
+impl Process {
+    pub(super) fn of_pid(pid: u32) -> Self {
+        Self {
+            pid: Some(pid),
+            command: process::command_line(pid),
+        }
+    }
+
+    fn of(holder: Holder) -> Self {
+        Self {
+            pid: holder.pid,
+            command: holder.pid.and_then(process::command_line),
+        }
+    }
+
+    /// Says who it is, in a line.
+    pub(super) fn told(&self) -> String {
+        match (self.pid, &self.command) {
+            (Some(pid), Some(command)) => format!("{pid} ({})", shortened(command)),
+            (Some(pid), None) => pid.to_string(),
+            (None, _) => "a process that has ended".to_owned(),
+        }
+    }
+}
+
+impl Inside {
+    /// Looks into an object. What cannot be opened says why.
+    pub(super) fn of(object: &Object) -> Self {
+        let entry = object.entry();
+        let mut inside = Self {
+            object: entry.name().to_owned(),
+            kind: entry.kind().map(Kind::name),
+            r#type: type_name(entry.element_type(), entry.element_size()),
+            length: entry.length(),
+            value: Json::Null,
+            available: None,
+            holders: Vec::new(),
+            recoveries: None,
+            error: None,
+        };
+        if let Err(error) = inside.look(object) {
+            inside.error = Some(error.to_string());
+        }
+        inside
+    }
+
+    fn look(&mut self, object: &Object) -> Result<(), segment::Error> {
+        let (segment, name) = (object.segment(), object.entry().name());
+        match object.entry().kind() {
+            Some(Kind::Value) => self.look_at_value(object),
+            Some(Kind::Lock) => {
+                let lock = segment.lock(name)?;
+                self.locked(lock.holder(), lock.recoveries());
+                Ok(())
+            }
+            Some(Kind::Semaphore) => {
+                let permits = u32::try_from(self.length).unwrap_or(u32::MAX);
+                let semaphore = segment.semaphore(name, permits)?;
+                self.available = Some(semaphore.available() as u64);
+                self.holders = semaphore.holders().into_iter().map(Process::of).collect();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn look_at_value(&mut self, object: &Object) -> Result<(), segment::Error> {
+        let (segment, name) = (object.segment(), object.entry().name());
+        macro_rules! number {
+            ($number:ty) => {{
+                let value: Value<$number> = segment.open_value(name)?;
+                self.value = value.load().into();
+                self.locked(value.holder(), value.recoveries());
+            }};
+        }
+        match object.entry().element_type() {
+            ElementType::I64 => number!(i64),
+            ElementType::U64 => number!(u64),
+            ElementType::I32 => number!(i32),
+            ElementType::U32 => number!(u32),
+            ElementType::F64 => number!(f64),
+            ElementType::F32 => number!(f32),
+            ElementType::Record if object.is_total() => {
+                // Another structure that is called main is none of ours to read.
+                if let Ok(ledger) = Ledger::open(segment) {
+                    self.value = ledger.load().total().into();
+                    self.locked(ledger.holder(), ledger.recoveries());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn locked(&mut self, holder: Option<Holder>, recoveries: u32) {
+        self.holders = holder.into_iter().map(Process::of).collect();
+        self.recoveries = Some(recoveries);
+    }
+
+    /// Returns the kind, and of what.
+    pub(super) fn kind_told(&self) -> String {
+        let kind = self.kind.unwrap_or("unknown");
+        match kind {
+            "value" | "array" | "map" | "queue" => format!("{kind} {}", self.r#type),
+            _ => kind.to_owned(),
+        }
+    }
+
+    /// Says what is in it, in a line.
+    pub(super) fn told(&self) -> String {
+        let mut facts = Vec::new();
+        match (&self.value, self.available) {
+            (Json::Null, Some(available)) => {
+                facts.push(format!("{available} of {} free", self.length));
+            }
+            (Json::Null, None) => {}
+            (value, _) => facts.push(value.to_string()),
+        }
+        if !self.holders.is_empty() {
+            let holders: Vec<String> = self.holders.iter().map(Process::told).collect();
+            facts.push(format!("held by {}", holders.join(", ")));
+        } else if self.kind == Some("lock") {
+            facts.push("free".to_owned());
+        }
+        match self.recoveries {
+            None | Some(0) => {}
+            Some(1) => facts.push("recovered once".to_owned()),
+            Some(times) => facts.push(format!("recovered {times} times")),
+        }
+        facts.extend(self.error.clone());
+        facts.join("; ")
+    }
+}
+
+/// Cuts a command so that it can stand within a line.
+fn shortened(command: &str) -> String {
+    const MOST: usize = 40;
+    match command.char_indices().nth(MOST) {
+        None => command.to_owned(),
+        Some((end, _)) => format!("{}…", &command[..end]),
+    }
+}

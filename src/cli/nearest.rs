@@ -1,0 +1,44 @@
+//! What somebody may have meant by a name that is nearly right.
+
+use crate::segment::Name;
+use crate::sys::shm;
+
+/// Returns the candidate that is nearest to a name, if one is near: a third of its letters may differ,
+/// and three at most.
+pub(super) fn nearest(name: &str, candidates: impl Iterator<Item = String>) -> Option<String> {
+    let most = (name.chars().count() / 3).clamp(1, 3);
+    let distance = |candidate: String| {
+        let distance = strsim::damerau_levenshtein(name, &candidate);
+        (distance, candidate)
+    };
+    let near = candidates
+        .map(distance)
+        .filter(|(distance, _)| (1..=most).contains(distance));
+    near.min().map(|(_, candidate)| candidate)
+}
+
+/// Returns the help for the segment of a name that does not exist, if another is near.
+pub(super) fn segment(name: &Name) -> Option<String> {
+    let segments = shm::names().ok()?.filter_map(|file| Name::from_file(&file));
+    let names = segments.map(|name| name.as_str().to_owned());
+    nearest(name.as_str(), names).map(|near| format!("did you mean '{near}'?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_near_is_suggested() {
+        let suggested = |name: &str| {
+            let candidates = ["visits", "visitors", "jobs"].map(str::to_owned);
+            nearest(name, candidates.into_iter())
+        };
+        assert_eq!(suggested("vists").as_deref(), Some("visits"));
+        assert_eq!(suggested("vsiits").as_deref(), Some("visits"));
+        assert_eq!(suggested("visitor").as_deref(), Some("visitors"));
+        assert_eq!(suggested("job").as_deref(), Some("jobs"));
+        assert_eq!(suggested("locks"), None);
+        assert_eq!(suggested(""), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! Whatever object is at an address: found by the directory, opened by its kind.
+//!
+//! A verb asks for what it needs. What is of another kind is an error that names the kind found, what the
+//! verb takes, and what is to be used instead.
+
+use super::address::Address;
+use super::exit_code::Failure;
+use super::nearest;
+use crate::contender::MAIN;
+use crate::raw::shareable::ElementType;
+use crate::segment::{self, Entry, Kind, Name, Segment};
+use crate::sync::Value;
+
+/// An object that is there.
+pub(super) struct Object {
+    address: Address,
+    segment: Segment,
+    entry: Entry,
+}
+
+impl Object {
+    /// Finds the object at an address.
+    pub(super) fn at(address: &Address) -> Result<Self, Failure> {
+        let segment = Segment::open(&address.segment)?;
+        let Some(entry) = segment.find(&address.object)? else {
+            return Err(missing(&segment, &address.object));
+        };
+        Ok(Self::of(address.clone(), segment, entry))
+    }
+
+    /// Finds all objects of a segment.
+    pub(super) fn all_of(segment: &Segment) -> Result<Vec<Self>, Failure> {
+        let object = |entry: Entry| {
+            let address = Address {
+                segment: segment.name().to_owned(),
+                object: entry.name().to_owned(),
+                element: None,
+            };
+            Self::of(address, segment.clone(), entry)
+        };
+        Ok(segment.entries()?.into_iter().map(object).collect())
+    }
+
+    fn of(address: Address, segment: Segment, entry: Entry) -> Self {
+        Self {
+            address,
+            segment,
+            entry,
+        }
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(super) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    pub(super) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Opens the number that the object is.
+    pub(super) fn value(&self) -> Result<Value<i64>, Failure> {
+        self.expect(Kind::Value, "a value")?;
+        self.expect_whole()?;
+        match self.entry.element_type() {
+            ElementType::I64 => Ok(self.segment.open_value(self.entry.name())?),
+            found => Err(Failure::refused(
+                format!(
+                    "object '{}' is a value of type {}, expected i64",
+                    self.full_name(),
+                    type_name(found, self.entry.element_size())
+                ),
+                Some("the command line knows no other type; use the library".to_owned()),
+            )),
+        }
+    }
+
+    /// Refuses an object of another kind than the verb takes.
+    pub(super) fn expect(&self, kind: Kind, takes: &str) -> Result<(), Failure> {
+        match self.entry.kind() {
+            Some(found) if found == kind => Ok(()),
+            _ => Err(self.wrong_kind(takes)),
+        }
+    }
+
+    /// Says that the object is none of the kinds that a verb takes.
+    pub(super) fn wrong_kind(&self, takes: &str) -> Failure {
+        let kind = self.entry.kind();
+        let found = kind.map_or_else(
+            || "of a kind that this version does not know".to_owned(),
+            |kind| with_article(kind.name()),
+        );
+        let error = format!("object '{}' is {found}, expected {takes}", self.full_name());
+        let name = &self.address;
+        let help = match kind {
+            Some(Kind::Value | Kind::Counter) => {
+                format!("read it with `shmcount get {name}`, change it with `shmcount add {name}`")
+            }
+            Some(Kind::Array | Kind::Map) => {
+                format!("name one of its elements: `shmcount get '{name}[ELEMENT]'`")
+            }
+            Some(Kind::Lock | Kind::FifoLock) => {
+                format!("hold it while a command runs: `shmcount lock {name} -- COMMAND`")
+            }
+            Some(Kind::Semaphore) => {
+                format!("hold a permit while a command runs: `shmcount sem {name} -- COMMAND`")
+            }
+            _ => format!("look at it with `shmcount show {}`", name.segment),
+        };
+        Failure::refused(error, Some(help))
+    }
+
+    /// Refuses an address with an element of what has none.
+    pub(super) fn expect_whole(&self) -> Result<(), Failure> {
+        match &self.address.element {
+            None => Ok(()),
+            Some(element) => Err(Failure::refused(
+                format!(
+                    "object '{}' is {}, and has no element [{element}]",
+                    self.full_name(),
+                    with_article(self.entry.kind().map_or("unknown", Kind::name))
+                ),
+                Some("only arrays and maps have elements".to_owned()),
+            )),
+        }
+    }
+
+    /// Tells whether the object is the total of a run.
+    pub(super) fn is_total(&self) -> bool {
+        self.entry.kind() == Some(Kind::Value)
+            && self.entry.element_type() == ElementType::Record
+            && self.entry.name() == MAIN
+    }
+
+    pub(super) fn full_name(&self) -> String {
+        format!("{}/{}", self.segment.name(), self.entry.name())
+    }
+}
+
+/// Says that a segment has no such object, and which it may have been.
+fn missing(segment: &Segment, object: &str) -> Failure {
+    let name = match Name::new(segment.name()) {
+        Ok(name) => name,
+        Err(error) => return error.into(),
+    };
+    let entries = segment.entries().unwrap_or_default();
+    let near = nearest::nearest(object, entries.iter().map(|entry| entry.name().to_owned()));
+    let help = match near {
+        Some(near) => format!("did you mean '{name}/{near}'?"),
+        None => format!("`shmcount show {name}` lists its objects"),
+    };
+    let object = object.to_owned();
+    Failure::refused(segment::Error::NoSuchObject { name, object }, Some(help))
+}
+
+pub(super) fn with_article(noun: &str) -> String {
+    match noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        true => format!("an {noun}"),
+        false => format!("a {noun}"),
+    }
+}
+
+/// Returns what Rust calls a type.
+pub(super) fn type_name(element_type: ElementType, size: u64) -> String {
+    match element_type {
+        ElementType::I64 => "i64".to_owned(),
+        ElementType::U64 => "u64".to_owned(),
+        ElementType::I32 => "i32".to_owned(),
+        ElementType::U32 => "u32".to_owned(),
+        ElementType::F64 => "f64".to_owned(),
+        ElementType::F32 => "f32".to_owned(),
+        ElementType::Small => format!("integer of {size} bytes"),
+        ElementType::Record => format!("record of {size} bytes"),
+    }
+}

@@ -1,0 +1,76 @@
+//! `rm`: removes segments.
+
+use clap::Args;
+
+use super::exit_code::{self, Failure};
+use super::output;
+use crate::segment::{Name, Segment};
+use crate::sys::shm;
+
+/// Remove segments
+#[derive(Args)]
+#[command(after_help = "\
+Who has a segment open goes on with it; its memory is free when the last one ends. --stale removes what
+`shmcount run` left behind when it was killed, and segments that a program made for the time of its own
+life and did not live to remove; it prints their names, and touches nothing else.
+
+Examples:
+  shmcount rm visits
+  shmcount rm --stale --dry-run")]
+pub(super) struct Rm {
+    /// Segments to remove
+    #[arg(value_name = "NAME", required_unless_present = "stale")]
+    names: Vec<String>,
+    /// Remove all temporary segments whose makers are dead
+    #[arg(long, conflicts_with = "names")]
+    stale: bool,
+    /// Only print what would be removed
+    #[arg(long, short = 'n', requires = "stale")]
+    dry_run: bool,
+}
+
+impl Rm {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        if self.stale {
+            return self.remove_stale();
+        }
+        all(self
+            .names
+            .iter()
+            .map(|name| Ok(Segment::remove_named(name)?)))
+    }
+
+    fn remove_stale(&self) -> Result<(), Failure> {
+        let files = shm::names()
+            .map_err(|error| Failure::refused(format!("cannot read /dev/shm: {error}"), None))?;
+        let mut names: Vec<Name> = files.filter_map(|file| Name::from_file(&file)).collect();
+        names.sort();
+        // What cannot be opened is not known to be stale.
+        let segments = names
+            .iter()
+            .filter_map(|name| Segment::open(name.as_str()).ok());
+        all(segments.filter(is_stale).map(|segment| {
+            // Removing it by what was looked at: a successor of that name stays.
+            match self.dry_run || segment.remove()? {
+                true => output::line(segment.name()),
+                false => Ok(()),
+            }
+        }))
+    }
+}
+
+/// Tells whether a segment was made for the time of its maker's life, and that is over.
+pub(super) fn is_stale(segment: &Segment) -> bool {
+    segment.is_temporary() && !segment.creator().is_alive()
+}
+
+/// Does all that can be done; the last failure is the one reported by the exit code.
+fn all(removals: impl Iterator<Item = Result<(), Failure>>) -> Result<(), Failure> {
+    let mut last = Ok(());
+    for failure in removals.filter_map(Result::err) {
+        if let Err(earlier) = std::mem::replace(&mut last, Err(failure)) {
+            exit_code::of(Err(earlier));
+        }
+    }
+    last
+}

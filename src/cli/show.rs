@@ -1,0 +1,134 @@
+//! `show`: everything about a segment.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::address::Address;
+use super::exit_code::Failure;
+use super::inside::{Inside, Process};
+use super::ls::{age_of, since_1970};
+use super::object::Object;
+use super::rm::is_stale;
+use super::{output, table};
+use crate::segment::{Release, Segment};
+
+/// Show a segment: its objects, what is in them, and who holds them
+#[derive(Args)]
+#[command(after_help = "\
+Looks without taking a lock. --json prints one object with the keys name, path, bytes, created (seconds
+since 1970), age_s, release, temporary, stale, creator {pid, command, alive}, and objects, a list with the
+keys object, kind, type, length, value, available, holders [{pid, command}], recoveries and error.
+
+Example: shmcount show visits")]
+pub(super) struct Show {
+    /// Segment, or SEGMENT/OBJECT for that object alone
+    name: Address,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A segment as somebody saw it.
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    path: String,
+    bytes: usize,
+    created: u64,
+    age_s: u64,
+    release: &'static str,
+    temporary: bool,
+    stale: bool,
+    creator: Creator,
+    objects: Vec<Inside>,
+}
+
+#[derive(Serialize)]
+struct Creator {
+    #[serde(flatten)]
+    process: Process,
+    alive: bool,
+}
+
+impl Show {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let segment = Segment::open(&self.name.segment)?;
+        let objects = self.objects(&segment)?;
+        let shown = Shown::of(&segment, &objects);
+        match self.json {
+            true => output::line(serde_json::to_string(&shown).expect("it is plain data")),
+            false => output::text(shown.told(&segment)),
+        }
+    }
+
+    fn objects(&self, segment: &Segment) -> Result<Vec<Object>, Failure> {
+        if !self.name.is_whole_segment() {
+            return Ok(vec![Object::at(&self.name)?]);
+        }
+        Object::all_of(segment)
+    }
+}
+
+impl Shown {
+    fn of(segment: &Segment, objects: &[Object]) -> Self {
+        Self {
+            name: segment.name().to_owned(),
+            path: segment.path().display().to_string(),
+            bytes: segment.size(),
+            created: since_1970(segment.created()),
+            age_s: age_of(segment).as_secs(),
+            release: match segment.release() {
+                Release::Plain => "plain",
+                Release::Exchange => "exchange",
+            },
+            temporary: segment.is_temporary(),
+            stale: is_stale(segment),
+            creator: Creator::of(segment),
+            objects: objects.iter().map(Inside::of).collect(),
+        }
+    }
+
+    fn told(&self, segment: &Segment) -> String {
+        let life = match (self.stale, self.temporary) {
+            (true, _) => ", stale",
+            (false, true) => ", temporary",
+            (false, false) => "",
+        };
+        let size = table::bytes(self.bytes as u64);
+        let age = table::age(age_of(segment));
+        let mut text = format!(
+            "{}: {size}, made {age} ago by {}{life}\n",
+            self.name,
+            self.creator.told()
+        );
+        let row = |object: &Inside| vec![object.object.clone(), object.kind_told(), object.told()];
+        let rows: Vec<Vec<String>> = self.objects.iter().map(row).collect();
+        match rows.is_empty() {
+            true => text.push_str("no objects\n"),
+            false => text.push_str(&table::of(&["OBJECT", "KIND", "STATE"], &rows)),
+        }
+        text
+    }
+}
+
+impl Creator {
+    fn of(segment: &Segment) -> Self {
+        let creator = segment.creator();
+        let alive = creator.is_alive();
+        let process = match alive {
+            true => Process::of_pid(creator.pid),
+            false => Process {
+                pid: Some(creator.pid),
+                command: None,
+            },
+        };
+        Self { process, alive }
+    }
+
+    fn told(&self) -> String {
+        match self.alive {
+            true => self.process.told(),
+            false => format!("{}, which has ended", self.process.told()),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The verbs, in the order of help.
+
+use clap::{Args, Command, CommandFactory, Subcommand};
+
+use super::exit_code::Failure;
+use super::{
+    Cli, add, bench, cas, completions, create, get, ls, man, rm, run, set, show, wait, watch,
+};
+
+macro_rules! verbs {
+    ($($name:literal => $variant:ident($verb:ty),)*) => {
+        #[derive(Subcommand)]
+        pub(super) enum Verb {
+            $(#[command(name = $name)] $variant($verb),)*
+        }
+
+        impl Verb {
+            pub(super) fn run(self) -> Result<(), Failure> {
+                match self {
+                    $(Self::$variant(verb) => verb.run(),)*
+                }
+            }
+
+            /// Describes the verb of this name alone.
+            fn command(name: &str) -> Option<Command> {
+                match name {
+                    $($name => Some(<$verb>::augment_args(Command::new($name))),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    "create" => Create(create::Create),
+    "get" => Get(get::Get),
+    "set" => Set(set::Set),
+    "add" => Add(add::Add),
+    "cas" => Cas(cas::Cas),
+    "wait" => Wait(wait::Wait),
+    "ls" => Ls(ls::Ls),
+    "show" => Show(show::Show),
+    "watch" => Watch(watch::Watch),
+    "rm" => Rm(rm::Rm),
+    "run" => Run(run::Run),
+    "bench" => Bench(bench::Bench),
+    "completions" => Completions(completions::Completions),
+    "man" => Man(man::Man),
+}
+
+/// Describes the program with the verb that is asked for and no other, when there is such a verb.
+///
+/// To describe all of them takes longer than to add: three quarters of the instructions of `shmcount
+/// add` beyond those of its start. What is said about a verb is the same either way.
+pub(super) fn command_for(verb: Option<&str>) -> Command {
+    match verb.and_then(Verb::command) {
+        Some(verb) => Cli::without_verbs().subcommand(verb),
+        None => Cli::command(),
+    }
+}
