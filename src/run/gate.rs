@@ -1,74 +1,68 @@
 //! Lets all workers start adding at one moment.
 //!
-//! One committed value: how many threads stand before the gate, and when it opened. The last one to
-//! arrive opens it. A worker that is killed before is noticed by its end, not here.
+//! Two values: how many threads have arrived, and when the gate opened. Who waits sleeps on the second
+//! only, so that an arrival wakes nobody. The last one to arrive opens it; killed before it does, the
+//! one that takes its place comes to it again. A worker that is killed is noticed by its end, not here.
 
 #[cfg(feature = "cli")]
 use std::time::Duration;
-
-use bytemuck::{Pod, Zeroable};
 
 use crate::segment::{Error, Segment};
 use crate::sync::{LockError, Value};
 use crate::sys::clock;
 
-const NAME: &str = "gate";
 /// `opened_ns` of a gate that is closed.
 const CLOSED: u64 = 0;
-
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-struct State {
-    arrived: u64,
-    opened_ns: u64,
-}
 
 /// The gate of a run.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    state: Value<State>,
+    arrived: Value<u64>,
+    opened_ns: Value<u64>,
 }
 
 impl Gate {
-    /// Opens the run's gate object, or makes it, closed.
+    /// Opens the run's gate, or makes it, closed.
     pub(crate) fn new(segment: &Segment) -> Result<Self, Error> {
-        let closed = State {
-            arrived: 0,
-            opened_ns: CLOSED,
-        };
         Ok(Self {
-            state: segment.value(NAME, closed)?,
+            arrived: segment.value("arrived", 0)?,
+            opened_ns: segment.value("opened", CLOSED)?,
         })
     }
 
     /// Says that a thread stands before the gate. The last of `all` opens it, for ever: who takes
     /// a killed worker's place finds it open.
     pub(crate) fn arrive(&self, all: u64) -> Result<(), LockError> {
-        self.state.update(|state| {
-            state.arrived += 1;
-            if state.arrived == all {
-                state.opened_ns = clock::monotonic_ns();
-            }
-        })
+        let arrived = self.arrived.update(|arrived| {
+            *arrived += 1;
+            *arrived
+        })?;
+        if arrived >= all {
+            // Refused where it is open already: once a worker is replaced, more than all arrive.
+            let _ = self
+                .opened_ns
+                .compare_exchange(CLOSED, clock::monotonic_ns())?;
+        }
+        Ok(())
     }
 
     /// Waits until the gate is open.
     pub(crate) fn pass(&self) {
-        let is_open = |state: &State| state.opened_ns != CLOSED;
+        let is_open = |opened: &u64| *opened != CLOSED;
         // Without a timeout this returns when it is open.
-        let _ = self.state.wait_until(is_open, None);
+        let _ = self.opened_ns.wait_until(is_open, None);
     }
 
     /// Waits until the gate is open; tells whether it is.
     #[cfg(feature = "cli")]
     pub(crate) fn pass_within(&self, timeout: Duration) -> bool {
-        let is_open = |state: &State| state.opened_ns != CLOSED;
-        self.state.wait_until(is_open, Some(timeout)).is_ok()
+        let is_open = |opened: &u64| *opened != CLOSED;
+        self.opened_ns.wait_until(is_open, Some(timeout)).is_ok()
     }
 
     /// Returns when the gate was opened, in nanoseconds of the monotonic clock.
     pub(crate) fn opened_ns(&self) -> Option<u64> {
-        match self.state.load().opened_ns {
+        match self.opened_ns.load() {
             CLOSED => None,
             opened => Some(opened),
         }
