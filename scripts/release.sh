@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: release.sh [DIRECTORY]   build both programs statically, and pack them for other machines [default: target/package]
+# usage: release.sh [DIRECTORY]   build both programs statically, and pack them with manual and completions [default: target/package]
 #
 # Static programs start faster, because nothing is left to be linked: `shmcount add` takes about what
 # `/bin/true` takes. Needs glibc's static library (Debian: in libc6-dev; Fedora: glibc-static).
@@ -23,6 +23,7 @@ RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --bins 
 
 mkdir -p "$package/$name"
 cp "$build/$target/release/shmcount" "$build/$target/release/shmcount-worker" \
-    README.md LICENSE-MIT LICENSE-APACHE "$package/$name"
+    README.md LICENSE-MIT LICENSE-APACHE docs/SHELL.md "$package/$name"
+scripts/assets.sh "$build/$target/release/shmcount" "$package/$name"
 tar -C "$package" -czf "$package/$name.tar.gz" "$name"
 echo "$package/$name.tar.gz"

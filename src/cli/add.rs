@@ -10,7 +10,7 @@ use super::output;
 /// Add to a number and print the new one
 #[derive(Args)]
 #[command(after_help = "\
-An add that printed is counted once; one that was killed, once or not at all. A sum beyond 64 bits is an
+An add that printed is counted once; one that was killed, once or not at all. A sum beyond 64 bits is an \
 error, and the number is unchanged.
 
 Examples:

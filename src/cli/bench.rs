@@ -20,6 +20,10 @@ use crate::segment;
 /// Measure what an add costs with our lock and with others, on this machine
 #[derive(Args)]
 #[command(after_help = "\
+Example: shmcount bench --contenders robust,pthread,flock --procs 1,4
+
+`--help` says who the contenders are, and has the exit status and more examples.")]
+#[command(after_long_help = "\
 Contenders: robust (our lock, the built-in add), robust-guard (our lock, held by a guard), futex,
 pthread, pthread-robust, posix-sem, raw-sync, atomic (lock xadd), flock, ofd, and none, which is
 wrong on purpose. Every round's total is checked.

@@ -11,7 +11,7 @@ use super::output;
 /// Print a number, or the total of a run so far
 #[derive(Args)]
 #[command(after_help = "\
-Reading takes no lock: it waits for nobody and delays nobody.
+Reading takes no lock: it waits for nobody and delays nobody. \
 --json prints {\"name\": NAME, \"value\": N}.
 
 Example: shmcount get visits")]

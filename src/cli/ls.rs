@@ -15,10 +15,10 @@ use crate::sys::shm;
 /// List the segments of this user
 #[derive(Args)]
 #[command(after_help = "\
-What cannot be used is listed with what is wrong. A stale segment is one that `shmcount rm --stale`
+What cannot be used is listed with what is wrong. A stale segment is one that `shmcount rm --stale` \
 removes.
 
---json prints a list of objects with the keys name, bytes, created (seconds since 1970), age_s, objects,
+--json prints a list of objects with the keys name, bytes, created (seconds since 1970), age_s, objects, \
 temporary, stale, and error, which is null or what is wrong; then the others are null.
 
 Example: shmcount ls")]

@@ -42,10 +42,10 @@ pub use worker_program::main as worker_main;
 #[derive(Parser)]
 #[command(name = "shmcount", version, max_term_width = 100)]
 #[command(after_help = "\
-NAME is a segment, /dev/shm/shmcount.NAME; as an object it is NAME/main. NAME/OBJECT is another, and
+NAME is a segment, /dev/shm/shmcount.NAME; as an object it is NAME/main. NAME/OBJECT is another, and \
 NAME[ELEMENT] an element of an array or a map.
 
-Exit status: 0 done, 1 the answer is no, 2 wrong usage, 4 the system or the segment refused, 124 the
+Exit status: 0 done, 1 the answer is no, 2 wrong usage, 4 the system or the segment refused, 124 the \
 time was over; `shmcount run --help` lists its own.")]
 struct Cli {
     #[command(subcommand)]

@@ -10,8 +10,8 @@ use crate::sys::shm;
 /// Remove segments
 #[derive(Args)]
 #[command(after_help = "\
-Who has a segment open goes on with it; its memory is free when the last one ends. --stale removes what
-`shmcount run` left behind when it was killed, and segments that a program made for the time of its own
+Who has a segment open goes on with it; its memory is free when the last one ends. --stale removes what \
+`shmcount run` left behind when it was killed, and segments that a program made for the time of its own \
 life and did not live to remove; it prints their names, and touches nothing else.
 
 Examples:

@@ -9,7 +9,7 @@ use super::number::Number;
 /// Put another number in its place
 #[derive(Args)]
 #[command(after_help = "\
-Waits while somebody holds the number's lock. To change a number only if it is what you think, use
+Waits while somebody holds the number's lock. To change a number only if it is what you think, use \
 `shmcount cas`.
 
 Example: shmcount set visits 0")]

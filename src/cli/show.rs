@@ -15,8 +15,8 @@ use crate::segment::{Release, Segment};
 /// Show a segment: its objects, what is in them, and who holds them
 #[derive(Args)]
 #[command(after_help = "\
-Looks without taking a lock. --json prints one object with the keys name, path, bytes, created (seconds
-since 1970), age_s, release, temporary, stale, creator {pid, command, alive}, and objects, a list with the
+Looks without taking a lock. --json prints one object with the keys name, path, bytes, created (seconds \
+since 1970), age_s, release, temporary, stale, creator {pid, command, alive}, and objects, a list with the \
 keys object, kind, type, length, value, available, holders [{pid, command}], recoveries and error.
 
 Example: shmcount show visits")]

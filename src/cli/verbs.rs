@@ -51,8 +51,7 @@ verbs! {
 
 /// Describes the program with the verb that is asked for and no other, when there is such a verb.
 ///
-/// To describe all of them takes longer than to add: three quarters of the instructions of `shmcount
-/// add` beyond those of its start. What is said about a verb is the same either way.
+/// To describe all of them takes longer than to add. What is said about a verb is the same either way.
 pub(super) fn command_for(verb: Option<&str>) -> Command {
     match verb.and_then(Verb::command) {
         Some(verb) => Cli::without_verbs().subcommand(verb),

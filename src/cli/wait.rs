@@ -14,8 +14,8 @@ use super::{args, output};
 /// Sleep until a number is what it should be, and print it
 #[derive(Args)]
 #[command(after_help = "\
-CONDITION is ==, !=, <, <=, > or >= and a whole number. Nothing is polled: whoever changes the number
-wakes this. A number that comes and goes in between may not be seen. --json prints {\"name\": NAME,
+CONDITION is ==, !=, <, <=, > or >= and a whole number. Nothing is polled: whoever changes the number \
+wakes this. A number that comes and goes in between may not be seen. --json prints {\"name\": NAME, \
 \"value\": N}.
 
 Exit status: 0 it is so; 124 the time was over.

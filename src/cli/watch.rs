@@ -22,7 +22,7 @@ use crate::sys::terminal::Keys;
 /// Show what is in a segment and how fast it changes, again and again
 #[derive(Args)]
 #[command(after_help = "\
-On a terminal until q or Ctrl-C; elsewhere a line for each object and look. --json prints a line for each
+On a terminal until q or Ctrl-C; elsewhere a line for each object and look. --json prints a line for each \
 look: a list of objects with the keys object, value, and per_second, which is null at first.
 
 Example: shmcount watch visits --interval 0.5")]

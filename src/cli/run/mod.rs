@@ -20,6 +20,10 @@ use crate::segment;
 /// Count with several processes under one lock, and verify the total
 #[derive(Args)]
 #[command(after_help = "\
+Example: shmcount run --procs 5 --adds 200000 --kill 50
+
+`--help` has all options, the exit status, and more examples.")]
+#[command(after_long_help = "\
 Times are written 10ms, 1.5s or 2m; a bare number is in seconds. COMMAND finds SHMCOUNT_NAME, \
 SHMCOUNT_WORKER (from 0), SHMCOUNT_PROCS and SHMCOUNT_ADDS in its environment; what it leaves \
 running ends with it. While a run goes on, `shmcount get NAME` prints the total so far.
@@ -40,7 +44,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", default_value_t = 100)]
     adds: u64,
     /// Threads in each worker
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 1)]
     threads: u64,
     /// How much an add adds; of a list, worker i takes the i-th, starting over at the end
     #[arg(
@@ -55,13 +59,13 @@ pub(super) struct Run {
     #[arg(long, value_name = "TIME", value_parser = args::time, default_value = "0")]
     delay: Duration,
     /// Sleep inside the lock, between read and write
-    #[arg(long, value_name = "TIME", value_parser = args::time, default_value = "0")]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = args::time, default_value = "0")]
     hold: Duration,
     /// robust, raw-sync, pthread, pthread-robust, posix-sem, futex, flock, ofd, atomic or none
     #[arg(long, value_name = "KIND", default_value_t = LockKind::Robust)]
     lock: LockKind,
     /// How our own locks are released [default: plain where the kernel can]
-    #[arg(long, value_name = "HOW", value_enum)]
+    #[arg(long, hide_short_help = true, value_name = "HOW", value_enum)]
     release: Option<Release>,
     /// spawn (a new program) or fork
     #[arg(long, value_name = "METHOD", value_enum, default_value_t = StartMethod::Spawn, hide_possible_values = true)]
@@ -70,10 +74,15 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", default_value_t = 0)]
     kill: u64,
     /// Make the kills repeatable
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     seed: Option<u64>,
     /// The total to verify [default: procs x threads x adds x by]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
     expect: Option<i64>,
     /// Give up after TIME, 0 for never
     #[arg(long, value_name = "TIME", value_parser = args::time, default_value = "60s")]
@@ -82,16 +91,16 @@ pub(super) struct Run {
     #[arg(long)]
     name: Option<String>,
     /// Leave the segment behind
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     keep: bool,
     /// Print every read and write, a line each, with worker and value
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     trace: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
     /// Show progress: auto, always or never
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Progress::Auto, hide_possible_values = true)]
+    #[arg(long, hide_short_help = true, value_name = "WHEN", value_enum, default_value_t = Progress::Auto, hide_possible_values = true)]
     progress: Progress,
     /// Start COMMAND as the workers instead
     #[arg(last = true, value_name = "COMMAND")]

@@ -1,0 +1,114 @@
+//! Every error text, in one snapshot that can be read from top to bottom.
+
+use shmcount::Segment;
+
+use crate::program::shmcount;
+use crate::shared_memory::Name;
+
+#[test]
+fn errors_say_what_is_wrong_and_what_to_do() {
+    let (name, total, missing) = (Name::new("visits"), Name::new("run"), Name::new("nowhere"));
+    let segment = Segment::create(&name).unwrap();
+    segment.value("main", 5i64).unwrap();
+    segment.value("small", 5u32).unwrap();
+    segment.value("most", i64::MAX).unwrap();
+    segment.value("record", [0u64; 3]).unwrap();
+    segment.lock("lock").unwrap();
+    segment.semaphore("slots", 3).unwrap();
+    let run = [
+        "run", "--procs", "1", "--adds", "1", "--keep", "--name", &total,
+    ];
+    assert_eq!(shmcount(&run).code, Some(0));
+    let commands = "
+        get
+        get NAME[3
+        get NAME[3]
+        get NAME/lock
+        get NAME/slots
+        get NAME/small
+        get NAME/record
+        get NAME/smal
+        get NAME/other
+        get MISSING
+        get a//b
+        gte NAME
+        add NAME x
+        add NAME 1 2
+        add NAME --creat
+        add NAME/most
+        add NAME/lock
+        add TOTAL
+        set NAME
+        set TOTAL 1
+        cas NAME 1
+        wait NAME
+        wait NAME --until 5
+        wait NAME --until =>5
+        wait NAME --until >5 --timeout soon
+        wait NAME --until >5 --timeout 0
+        wait NAME/lock --until >5
+        create NAME
+        create NAME/lock
+        create NAME/lock --exist-ok
+        create NAME/small --exist-ok
+        create NAME/new latch
+        create NAME/new semaphore
+        create NAME/new semaphore --permits 0
+        create NAME/new lock --value 3
+        create NAME/slots semaphore --permits 4 --exist-ok
+        create NAME/new semaphore --permits 9999
+        create NAME[3]
+        create NAME/x/y
+        show MISSING
+        show NAME/other
+        watch NAME/other
+        rm
+        rm MISSING
+        rm --dry-run NAME
+        rm --stale NAME
+        ls NAME
+        completions ksh
+        man ad
+    ";
+    let mut texts = String::new();
+    for line in commands
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
+        let arguments: Vec<String> = line
+            .split(' ')
+            .map(|word| {
+                word.replace("NAME", &name)
+                    .replace("TOTAL", &total)
+                    .replace("MISSING", &missing)
+            })
+            .collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let done = shmcount(&arguments);
+        assert_eq!(done.stdout, "", "{line}");
+        let said = done
+            .stderr
+            .replace(&*name, "NAME")
+            .replace(&*total, "TOTAL")
+            .replace(&*missing, "MISSING");
+        texts += &format!("$ shmcount {line}\n{said}=> {}\n\n", done.code.unwrap());
+    }
+    insta::assert_snapshot!(texts);
+}
+
+#[test]
+fn names_that_are_nearly_right_are_suggested() {
+    let name = Name::new("nearly-right-name");
+    shmcount(&["create", &name]).assert(0, "", &[]);
+    let says = format!("help: did you mean '{}'?", &*name);
+    let wrong = name.replace("nearly", "naerly");
+    for verb in [
+        &["get", &wrong][..],
+        &["add", &wrong],
+        &["show", &wrong],
+        &["rm", &wrong],
+    ] {
+        shmcount(verb).assert_refused(4, &[&says]);
+    }
+}

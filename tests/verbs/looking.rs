@@ -1,0 +1,196 @@
+//! `ls`, `show` and `watch`.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+
+use serde_json::{Value as Json, json};
+use shmcount::Segment;
+
+use crate::program::{Done, shmcount};
+use crate::shared_memory::Name;
+
+fn parsed(done: &Done) -> Json {
+    assert_eq!((done.code, &*done.stderr), (Some(0), ""), "{done:#?}");
+    serde_json::from_str(&done.stdout).unwrap()
+}
+
+fn keys(object: &Json) -> Vec<&str> {
+    let mut keys: Vec<&str> = object.as_object().unwrap().keys().map(|k| &**k).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// The entry of one segment in `ls --json`.
+fn listed(name: &Name) -> Json {
+    let all = parsed(&shmcount(&["ls", "--json"]));
+    let mut all = all.as_array().unwrap().iter();
+    all.find(|entry| entry["name"] == **name).unwrap().clone()
+}
+
+#[test]
+fn segments_are_listed_with_size_age_and_objects() {
+    let name = Name::new("listed");
+    shmcount(&["create", &name]).assert(0, "", &[]);
+    let entry = listed(&name);
+    let expected = [
+        "age_s",
+        "bytes",
+        "created",
+        "error",
+        "name",
+        "objects",
+        "stale",
+        "temporary",
+    ];
+    assert_eq!(keys(&entry), expected);
+    let facts = ["bytes", "error", "objects", "stale", "temporary"].map(|key| entry[key].clone());
+    assert_eq!(json!(facts), json!([65536, null, 1, false, false]));
+    let text = shmcount(&["ls"]).stdout;
+    assert!(text.starts_with("NAME "), "{text}");
+    let line = text.lines().find(|line| line.contains(&*name)).unwrap();
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(cells[..3], [&*name, "64", "KiB"], "{line}");
+}
+
+#[test]
+fn damaged_and_foreign_segments_are_listed_with_what_is_wrong() {
+    let private = || Permissions::from_mode(0o600);
+    let (foreign, cut, damaged, socket) = (
+        Name::new("foreign"),
+        Name::new("cut"),
+        Name::new("damaged"),
+        Name::new("socket"),
+    );
+    fs::write(foreign.path(), [b'x'; 70_000]).unwrap();
+    fs::set_permissions(foreign.path(), private()).unwrap();
+    for name in [&cut, &damaged] {
+        shmcount(&["create", name]).assert(0, "", &[]);
+    }
+    fs::File::options()
+        .write(true)
+        .open(cut.path())
+        .unwrap()
+        .set_len(100)
+        .unwrap();
+    let mut bytes = fs::read(damaged.path()).unwrap();
+    // Everything behind the header, directory and all.
+    bytes[256..].fill(0xa5);
+    fs::write(damaged.path(), bytes).unwrap();
+    let _listener = UnixListener::bind(socket.path()).unwrap();
+    for (name, wrong) in [
+        (&foreign, "was not made by shmcount"),
+        (&cut, "has 100 bytes, expected "),
+        (&damaged, "has a damaged directory at byte "),
+        (&socket, "is not a segment but a socket"),
+    ] {
+        let entry = listed(name);
+        let error = entry["error"].as_str().unwrap();
+        assert!(error.starts_with(wrong), "{entry}");
+        assert_eq!(entry["objects"], Json::Null);
+        let text = shmcount(&["ls"]).stdout;
+        assert!(
+            text.lines()
+                .any(|line| line.contains(&**name) && line.contains(wrong)),
+            "{text}"
+        );
+        shmcount(&["show", name]).assert_refused(4, &[wrong]);
+    }
+}
+
+#[test]
+fn show_tells_of_values_locks_and_permits_and_who_holds_them() {
+    let name = Name::new("shown");
+    let segment = Segment::create(&name).unwrap();
+    segment.value("main", -7i64).unwrap();
+    segment.value("ratio", 0.5f64).unwrap();
+    segment.value("structure", [1u64; 4]).unwrap();
+    let lock = segment.lock("lock").unwrap();
+    let slots = segment.semaphore("slots", 3).unwrap();
+    let _held = lock.lock().unwrap();
+    let _permit = slots.acquire().unwrap();
+    let shown = parsed(&shmcount(&["show", "--json", &name]));
+    let expected = [
+        "age_s",
+        "bytes",
+        "created",
+        "creator",
+        "name",
+        "objects",
+        "path",
+        "release",
+        "stale",
+        "temporary",
+    ];
+    assert_eq!(keys(&shown), expected);
+    let me = std::process::id();
+    assert_eq!(
+        (&shown["creator"]["pid"], &shown["creator"]["alive"]),
+        (&json!(me), &json!(true))
+    );
+    let objects = shown["objects"].as_array().unwrap();
+    let facts: Vec<Json> = objects
+        .iter()
+        .map(|o| {
+            json!([
+                o["object"],
+                o["kind"],
+                o["type"],
+                o["value"],
+                o["available"],
+                o["holders"][0]["pid"]
+            ])
+        })
+        .collect();
+    let expected = json!([
+        ["main", "value", "i64", -7, null, null],
+        ["ratio", "value", "f64", 0.5, null, null],
+        ["structure", "value", "record of 32 bytes", null, null, null],
+        ["lock", "lock", "u64", null, null, me],
+        ["slots", "semaphore", "u64", null, 2, me],
+    ]);
+    assert_eq!(Json::from(facts), expected);
+    let text = shmcount(&["show", &name]).stdout;
+    for says in [
+        "main       value i64",
+        "-7",
+        "2 of 3 free; held by ",
+        &format!("held by {me} ("),
+    ] {
+        assert!(text.contains(says), "{says} in {text}");
+    }
+    let one = parsed(&shmcount(&["show", "--json", &format!("{}/lock", &*name)]));
+    assert_eq!(one["objects"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn watch_tells_values_and_rates() {
+    let name = Name::new("watched");
+    shmcount(&["create", &name, "--value", "5"]).assert(0, "", &[]);
+    let watched = ["watch", &name, "--times", "2", "--interval", "1ms"];
+    shmcount(&watched).assert(0, "main  value i64  5\nmain  value i64  +0.0/s  5\n", &[]);
+    let done = shmcount(&[&watched[..], &["--json"]].concat());
+    let looks: Vec<Json> = done
+        .stdout
+        .lines()
+        .map(|look| serde_json::from_str(look).unwrap())
+        .collect();
+    let look = |rate: Json| json!([{"object": "main", "value": 5, "per_second": rate}]);
+    assert_eq!(looks, [look(Json::Null), look(json!(0.0))]);
+}
+
+#[test]
+fn off_a_terminal_nothing_is_coloured() {
+    let name = Name::new("plain");
+    shmcount(&["create", &name]).assert(0, "", &[]);
+    for verb in [
+        &["ls"][..],
+        &["show", &name],
+        &["watch", &name, "-n", "1"],
+        &["--help"],
+        &["gte"],
+    ] {
+        let done = shmcount(verb);
+        assert!(!(done.stdout + &done.stderr).contains('\x1b'), "{verb:?}");
+    }
+}
