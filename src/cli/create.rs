@@ -54,7 +54,7 @@ impl Create {
             // Nothing half made is left behind.
             segment.remove()?;
         }
-        Ok(made?)
+        made.map_err(with_remedy)
     }
 
     /// Refuses options that do not go with the kind, and kinds without those they need.
@@ -144,6 +144,16 @@ impl Create {
             }
         }
     }
+}
+
+/// Says what can be done about it with the options of this verb.
+fn with_remedy(error: Error) -> Failure {
+    let help = match error {
+        Error::ObjectExists { .. } => "choose another name, or use what is there with --exist-ok",
+        Error::Full { .. } => "put it into a segment of its own, or make a new one with --room",
+        error => return error.into(),
+    };
+    Failure::refused(error, Some(help.to_owned()))
 }
 
 /// Makes a segment without room for any object, which then tells how much it needs. Nobody else looks for

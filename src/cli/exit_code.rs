@@ -63,6 +63,25 @@ impl Failure {
     }
 }
 
+/// What a verb ends with.
+pub(super) trait Outcome {
+    /// Says what is wrong, if something is, and returns the program's exit code.
+    fn end(self) -> ExitCode;
+}
+
+impl Outcome for Result<(), Failure> {
+    fn end(self) -> ExitCode {
+        of(self)
+    }
+}
+
+/// Of a verb that ends as the command did that it ran.
+impl Outcome for ExitCode {
+    fn end(self) -> ExitCode {
+        self
+    }
+}
+
 /// Says what is wrong, if something is, and returns the program's exit code.
 pub(super) fn of(done: Result<(), Failure>) -> ExitCode {
     match done {

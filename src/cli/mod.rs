@@ -70,7 +70,7 @@ pub fn main() -> ExitCode {
     }
     let verb = arguments.get(1).and_then(|verb| verb.to_str());
     match parse::<Cli>(verbs::command_for(verb), arguments) {
-        Ok(Cli { verb }) => exit_code::of(verb.run()),
+        Ok(Cli { verb }) => verb.run(),
         Err(code) => code,
     }
 }
@@ -84,7 +84,8 @@ fn parse<P: FromArgMatches>(
     let parsed = matches.and_then(|mut matches| {
         P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     });
-    parsed.map_err(|error| {
+    parsed.map_err(|mut error| {
+        nearest::suggest_verb(&mut error, &command);
         // Help and version are results.
         let is_result = matches!(
             error.kind(),

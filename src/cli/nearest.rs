@@ -1,5 +1,8 @@
 //! What somebody may have meant by a name that is nearly right.
 
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, Error};
+
 use crate::segment::Name;
 use crate::sys::shm;
 
@@ -22,6 +25,23 @@ pub(super) fn segment(name: &Name) -> Option<String> {
     let segments = shm::names().ok()?.filter_map(|file| Name::from_file(&file));
     let names = segments.map(|name| name.as_str().to_owned());
     nearest(name.as_str(), names).map(|near| format!("did you mean '{near}'?"))
+}
+
+/// Suggests a verb to who wrote another word, where clap does not: it takes `gte` for too far from `get`.
+pub(super) fn suggest_verb(error: &mut Error, command: &Command) {
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand) else {
+        return;
+    };
+    if error.get(ContextKind::SuggestedSubcommand).is_some() {
+        return;
+    }
+    let verbs = command
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned());
+    if let Some(near) = nearest(wrong, verbs) {
+        let near = ContextValue::Strings(vec![near]);
+        error.insert(ContextKind::SuggestedSubcommand, near);
+    }
 }
 
 #[cfg(test)]

@@ -19,18 +19,21 @@ Examples:
   shmcount rm --stale --dry-run")]
 pub(super) struct Rm {
     /// Segments to remove
-    #[arg(value_name = "NAME", required_unless_present = "stale")]
+    #[arg(value_name = "NAME", required_unless_present_any = ["stale", "dry_run"])]
     names: Vec<String>,
     /// Remove all temporary segments whose makers are dead
     #[arg(long, conflicts_with = "names")]
     stale: bool,
     /// Only print what would be removed
-    #[arg(long, short = 'n', requires = "stale")]
+    #[arg(long, short = 'n', conflicts_with = "names")]
     dry_run: bool,
 }
 
 impl Rm {
     pub(super) fn run(self) -> Result<(), Failure> {
+        if self.dry_run && !self.stale {
+            return Err(Failure::usage("--dry-run goes with --stale alone"));
+        }
         if self.stale {
             return self.remove_stale();
         }

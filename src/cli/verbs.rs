@@ -1,8 +1,10 @@
 //! The verbs, in the order of help.
 
+use std::process::ExitCode;
+
 use clap::{Args, Command, CommandFactory, Subcommand};
 
-use super::exit_code::Failure;
+use super::exit_code::Outcome;
 use super::{
     Cli, add, bench, cas, completions, create, get, ls, man, rm, run, set, show, wait, watch,
 };
@@ -15,9 +17,9 @@ macro_rules! verbs {
         }
 
         impl Verb {
-            pub(super) fn run(self) -> Result<(), Failure> {
+            pub(super) fn run(self) -> ExitCode {
                 match self {
-                    $(Self::$variant(verb) => verb.run(),)*
+                    $(Self::$variant(verb) => verb.run().end(),)*
                 }
             }
 

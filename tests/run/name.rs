@@ -21,21 +21,19 @@ fn all_refuse(name: &str, code: i32, says: &[&str]) {
     }
 }
 
-/// Asserts that whoever opens it refuses with 4 and says this, and whoever makes one finds it
-/// there already.
+/// Asserts that whoever opens it refuses with 4 and says this, and a run finds it there already.
 #[track_caller]
 fn openers_refuse(name: &str, says: &[&str]) {
-    for verb in [&["get", name][..], &["add", name], &["set", name, "1"]] {
+    for verb in [
+        &["get", name][..],
+        &["add", name],
+        &["set", name, "1"],
+        &["create", name],
+    ] {
         shmcount(verb).assert_refused(4, &[&[name], says].concat());
     }
-    makers_find_it(name);
-}
-
-#[track_caller]
-fn makers_find_it(name: &str) {
-    for verb in [&["run", "--name", name][..], &["create", name]] {
-        shmcount(verb).assert_refused(4, &[&format!("segment '{name}' exists already")]);
-    }
+    let exists = format!("segment '{name}' exists already");
+    shmcount(&["run", "--name", name]).assert_refused(4, &[&exists]);
 }
 
 #[test]
@@ -75,6 +73,7 @@ fn name_that_exists_is_refused_and_its_segment_unharmed() {
     );
     let says = [&format!("segment '{}' exists already", &*name), &*help];
     shmcount(&["run", "--name", &name]).assert_refused(4, &says);
+    let says = [&format!("segment '{}' has an object 'main' already", &*name)[..]];
     shmcount(&["create", &name]).assert_refused(4, &says);
     shmcount(&["get", &name]).assert(0, "7\n", &[]);
 }

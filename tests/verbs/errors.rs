@@ -65,6 +65,7 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         rm
         rm MISSING
         rm --dry-run NAME
+        rm --dry-run
         rm --stale NAME
         ls NAME
         completions ksh

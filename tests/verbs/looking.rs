@@ -1,14 +1,19 @@
 //! `ls`, `show` and `watch`.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
 
+use nix::pty::openpty;
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use serde_json::{Value as Json, json};
 use shmcount::Segment;
 
-use crate::program::{Done, shmcount};
+use crate::program::{Done, SHMCOUNT, shmcount};
 use crate::shared_memory::Name;
+use crate::watchdog::Watchdog;
 
 fn parsed(done: &Done) -> Json {
     assert_eq!((done.code, &*done.stderr), (Some(0), ""), "{done:#?}");
@@ -177,6 +182,39 @@ fn watch_tells_values_and_rates() {
         .collect();
     let look = |rate: Json| json!([{"object": "main", "value": 5, "per_second": rate}]);
     assert_eq!(looks, [look(Json::Null), look(json!(0.0))]);
+}
+
+#[test]
+fn watch_on_a_terminal_ends_with_q_and_leaves_the_terminal_as_it_was() {
+    let name = Name::new("terminal");
+    shmcount(&["create", &name, "--value", "5"]).assert(0, "", &[]);
+    let terminal = openpty(None, None).unwrap();
+    let before = tcgetattr(&terminal.slave).unwrap();
+    let side = || Stdio::from(terminal.slave.try_clone().unwrap());
+    let mut watch = Command::new("setsid")
+        .args(["--ctty", "--wait", SHMCOUNT, "watch", &name, "-i", "1h"])
+        .stdin(side())
+        .stdout(side())
+        .stderr(side())
+        .spawn()
+        .unwrap();
+    let watchdog = Watchdog::of(watch.id());
+    let mut screen = File::from(terminal.master.try_clone().unwrap());
+    let mut seen = String::new();
+    while !seen.contains("main    value i64        5") {
+        let mut bytes = [0; 256];
+        let count = screen.read(&mut bytes).unwrap();
+        seen += std::str::from_utf8(&bytes[..count]).unwrap();
+    }
+    let within = tcgetattr(&terminal.slave).unwrap();
+    assert!(
+        !within.local_flags.contains(LocalFlags::ICANON),
+        "{within:?}"
+    );
+    screen.write_all(b"q").unwrap();
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+    drop(watchdog);
+    assert_eq!(tcgetattr(&terminal.slave).unwrap(), before);
 }
 
 #[test]

@@ -62,10 +62,7 @@ fn segment_is_as_large_as_its_object_needs() {
 #[test]
 fn failure_to_make_the_object_leaves_no_segment() {
     let name = Name::new("half-made");
-    let says = [
-        "bytes left",
-        "help: make the segment with a larger capacity",
-    ];
+    let says = ["bytes left", "help: put it into a segment of its own"];
     let arguments = [
         "create",
         &name,

@@ -55,3 +55,13 @@ fn what_a_killed_run_left_is_removed_and_nothing_else() {
     assert!(!says_it(shmcount(&["rm", "--stale"])));
     drop(living);
 }
+
+#[test]
+fn dry_run_never_removes_what_is_named() {
+    let name = Name::new("named");
+    shmcount(&["create", &name]).assert(0, "", &[]);
+    // This once removed it: clap lets go of what an option requires if it conflicts with another.
+    assert_eq!(shmcount(&["rm", "--dry-run", &name]).code, Some(2));
+    shmcount(&["rm", "--dry-run"]).assert_refused(2, &["--dry-run goes with --stale alone"]);
+    assert!(name.exists());
+}
