@@ -12,8 +12,6 @@
 //!
 //! A dead occupant's notes stay until somebody claims the slot or [forgets](Slot::forget_death) it.
 
-use std::mem::offset_of;
-
 use super::protocol::{Protocol, ReleaseBy};
 use super::robust_lock::{OWNER, OWNER_DIED, UNLOCKED, WAITERS};
 use crate::sys::atomic::{Acquire, AtomicU32, AtomicU64, Relaxed, Release, SeqCst, compiler_fence};
@@ -142,9 +140,11 @@ fn occupant(word: u32) -> Occupant {
     }
 }
 
+#[cfg(not(loom))]
 const _: () = assert!(
-    offset_of!(Slot, node) - offset_of!(Slot, word) == robust_list::word_before_node(),
+    std::mem::offset_of!(Slot, node) - std::mem::offset_of!(Slot, word)
+        == robust_list::word_before_node(),
     "the kernel finds the word at a fixed distance from the node"
 );
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<Slot>() == 64 && offset_of!(Slot, notes) == 8);
+const _: () = assert!(size_of::<Slot>() == 64 && std::mem::offset_of!(Slot, notes) == 8);
