@@ -3,9 +3,14 @@
 //! They are made of atomics, are right from zeroed bytes on, and run as well on the heap, where
 //! unit tests and model checkers put them.
 
+pub mod change;
 pub mod committed;
+pub mod journal;
+#[cfg(all(test, not(loom)))]
+mod journal_tests;
 pub mod protocol;
 pub mod robust_lock;
 pub mod shareable;
 pub mod slot;
+pub mod table;
 pub mod watching;

@@ -76,23 +76,69 @@ pub const fn words_of<T>() -> usize {
     size_of::<T>().div_ceil(size_of::<u64>())
 }
 
-/// Writes a value word by word. Readers that look at the same time see whole words.
-pub fn write_words<T: Shareable>(words: &[AtomicU64], value: &T) {
-    for (word, bytes) in words.iter().zip(bytemuck::bytes_of(value).chunks(8)) {
-        // Relaxed: the caller's commit publishes the words; see `committed`.
-        word.store(word_from(bytes), Relaxed);
+/// Words that somebody can look at one by one.
+pub trait Words {
+    /// Returns a word.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such word.
+    fn word(&self, index: usize) -> u64;
+
+    /// Takes a value out of the words from `start` on.
+    ///
+    /// # Panics
+    ///
+    /// When there are not as many.
+    #[inline]
+    fn value<T: Shareable>(&self, start: usize) -> T {
+        let mut value = T::zeroed();
+        let chunks = bytemuck::bytes_of_mut(&mut value).chunks_mut(8);
+        for (index, bytes) in chunks.enumerate() {
+            let word = self.word(start + index);
+            bytes.copy_from_slice(&word.to_ne_bytes()[..bytes.len()]);
+        }
+        value
     }
 }
 
-/// Reads a value word by word. Only a caller that checks afterwards knows that it is whole.
-pub fn read_words<T: Shareable>(words: &[AtomicU64]) -> T {
-    let mut value = T::zeroed();
-    let chunks = bytemuck::bytes_of_mut(&mut value).chunks_mut(8);
-    for (word, bytes) in words.iter().zip(chunks) {
-        // Relaxed: ordered by the caller's look at the sequence; see `committed`.
-        bytes.copy_from_slice(&word.load(Relaxed).to_ne_bytes()[..bytes.len()]);
+impl Words for [u64] {
+    #[inline]
+    fn word(&self, index: usize) -> u64 {
+        self[index]
     }
-    value
+}
+
+impl Words for [AtomicU64] {
+    #[inline]
+    fn word(&self, index: usize) -> u64 {
+        // Relaxed: ordered by what the caller does then.
+        self[index].load(Relaxed)
+    }
+}
+
+/// Returns the words that hold some bytes, the last one filled up with zeros.
+#[inline]
+pub fn words_from(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.chunks(8).map(word_from)
+}
+
+/// Writes a value word by word. Readers that look at the same time see whole words.
+pub fn write_words<T: Shareable>(words: &[AtomicU64], value: &T) {
+    for (word, new) in words.iter().zip(words_from(bytemuck::bytes_of(value))) {
+        // Relaxed: the caller's commit publishes the words; see `committed`.
+        word.store(new, Relaxed);
+    }
+}
+
+/// Reads a value word by word. Only a caller that checks afterwards knows that it is whole: its look at
+/// the sequence orders the loads; see `committed`.
+///
+/// # Panics
+///
+/// When there are not as many words.
+pub fn read_words<T: Shareable>(words: &[AtomicU64]) -> T {
+    words.value(0)
 }
 
 /// Puts a value of up to eight bytes into one word.

@@ -187,6 +187,11 @@ impl Entry {
         self.record.length
     }
 
+    /// Returns how many words the whole object takes.
+    pub fn words(&self) -> u64 {
+        self.record.words
+    }
+
     /// Checks that the object is what the caller takes it for.
     pub(super) fn check(&self, segment: &str, shape: Shape) -> Result<(), Error> {
         let differs = |what, found: String, expected: String| Error::OtherShape {
@@ -196,13 +201,10 @@ impl Entry {
             found,
             expected,
         };
-        let kind_name = self.kind().map_or("of a later version", Kind::name);
         if self.kind() != Some(shape.kind) {
-            return Err(differs(
-                "kind",
-                kind_name.to_owned(),
-                shape.kind.name().to_owned(),
-            ));
+            let kind_name = self.kind().map_or("of a later version", Kind::name);
+            let expected = shape.kind.name().to_owned();
+            return Err(differs("kind", kind_name.to_owned(), expected));
         }
         if self.element_type() != shape.element_type {
             let expected = format!("{:?}", shape.element_type);

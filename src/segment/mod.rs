@@ -197,6 +197,14 @@ impl Segment {
         }
     }
 
+    /// Finds an object that must be there.
+    pub(crate) fn entry(&self, object: &str) -> Result<Entry, Error> {
+        self.find(object)?.ok_or_else(|| Error::NoSuchObject {
+            name: self.mapped.name.clone(),
+            object: object.to_owned(),
+        })
+    }
+
     fn of(mapped: Mapped) -> Self {
         Self {
             mapped: Arc::new(mapped),
@@ -230,16 +238,9 @@ impl Segment {
 
     /// Opens an object that is there, which must be of the given shape.
     pub(crate) fn locate_existing(&self, object: &str, shape: Shape) -> Result<Located, Error> {
-        match self.find(object)? {
-            Some(entry) => {
-                entry.check(self.name(), shape)?;
-                Located::new(self, &entry)
-            }
-            None => Err(Error::NoSuchObject {
-                name: self.mapped.name.clone(),
-                object: object.to_owned(),
-            }),
-        }
+        let entry = self.entry(object)?;
+        entry.check(self.name(), shape)?;
+        Located::new(self, &entry)
     }
 
     pub(crate) fn protocol(&self) -> Protocol {

@@ -7,6 +7,8 @@ use shmcount::{Release, Value};
 
 use super::death_notice;
 use super::making;
+use super::of_array;
+use super::of_map;
 use super::peers::{Maker, Peer};
 use super::run::{Fate, Run, kill_everywhere};
 use super::scenario::{
@@ -133,6 +135,8 @@ fn scenarios() -> Vec<Scenario> {
             }),
         ]);
     }
+    all.extend(of_array::scenarios());
+    all.extend(of_map::scenarios());
     all.extend(lock_scenarios("twin without a fault", "-", || {
         twin_cast(Fault::None)
     }));

@@ -11,6 +11,8 @@ mod catalogue;
 mod death_notice;
 mod interleaving;
 mod making;
+mod of_array;
+mod of_map;
 mod peers;
 mod process;
 mod run;

@@ -169,6 +169,22 @@ pub fn lock_scenarios<S: Subject + 'static>(
     scenes.chain([recovering]).collect()
 }
 
+/// Returns those that differ by operation: the lock is that of the subject's other operations.
+pub fn few_lock_scenarios<S: Subject + 'static>(
+    operation: &'static str,
+    release: &'static str,
+    cast: fn() -> Cast<S>,
+) -> Vec<Scenario> {
+    const FEW: [&str; 3] = [
+        "alone",
+        "two commits pass a stopped reader",
+        "recovering from a kill",
+    ];
+    let mut scenarios = lock_scenarios(operation, release, cast);
+    scenarios.retain(|scenario| FEW.contains(&scenario.situation));
+    scenarios
+}
+
 /// Returns the scenarios of an operation on a value that others watch.
 pub fn watch_scenarios<T: Shareable + PartialEq + Debug>(
     operation: &'static str,

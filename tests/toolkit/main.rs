@@ -1,0 +1,62 @@
+//! What the objects promise, object by object: against a plain model, between processes, and when one of
+//! them is stopped or killed.
+
+mod array;
+mod map;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "several suites share it, and none needs all of it"
+)]
+#[path = "../machine/stage/mod.rs"]
+mod stage;
+
+use std::process::ExitCode;
+
+use stage::{Act, Test, acts, tests};
+
+const TESTS: &[Test] = tests![
+    array::it_does_what_a_vec_does,
+    array::elements_of_every_size_are_kept_apart,
+    array::what_it_was_made_for_is_checked,
+    array::it_is_opened_without_knowing_its_length,
+    array::an_index_out_of_range_panics_and_holds_nothing,
+    array::adds_of_two_processes_are_all_counted,
+    array::a_snapshot_is_whole_while_a_writer_runs,
+    array::a_long_array_is_copied_though_commits_never_pause,
+    array::a_stopped_writer_does_not_hold_up_readers,
+    array::a_killed_writer_leaves_the_last_commit,
+    array::a_panic_and_a_discard_change_nothing,
+    array::a_guard_that_a_fork_copied_changes_nothing,
+    array::transfers_keep_their_sum_under_random_kills,
+    map::it_does_what_a_hash_map_does,
+    map::what_it_was_made_for_is_checked,
+    map::it_is_opened_without_knowing_its_size,
+    map::a_full_map_refuses_new_keys_and_changes_nothing,
+    map::keys_of_every_length_are_kept_apart,
+    map::a_sum_too_large_changes_nothing,
+    map::adds_of_two_processes_are_all_counted,
+    map::a_snapshot_is_whole_while_a_writer_runs,
+    map::a_stopped_writer_does_not_hold_up_readers,
+    map::a_killed_writer_leaves_the_last_commit,
+    map::a_panic_and_a_discard_change_nothing,
+    map::damage_makes_no_crash,
+    map::transfers_keep_their_sum_under_random_kills,
+];
+
+const ACTS: &[Act] = acts![
+    array::add_to_both,
+    array::rotate_for_ever,
+    array::add_to_all_for_ever,
+    array::change_and_wait,
+    array::fork_with_guard,
+    array::transfer_for_ever,
+    map::add_to_both,
+    map::move_for_ever,
+    map::change_and_wait,
+    map::transfer_for_ever,
+];
+
+fn main() -> ExitCode {
+    stage::run(TESTS, ACTS)
+}
