@@ -45,8 +45,9 @@ pub use raw::shareable::Shareable;
 pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin};
 #[cfg(not(loom))]
 pub use sync::{
-    AcquireError, AddError, Holder, Integer, Lock, LockError, LockGuard, Permit, Semaphore, Value,
-    ValueGuard, WaitError,
+    AcquireError, AddError, BytesQueue, BytesQueueIter, Condvar, Event, Holder, Integer, Lock,
+    LockError, LockGuard, Permit, PopError, PushBytesError, PushError, Queue, QueueIter, Semaphore,
+    Value, ValueGuard, WaitError, WaitTimeoutResult,
 };
 #[cfg(not(loom))]
 pub use sys::process::Identity;

@@ -7,6 +7,10 @@ use shmcount::{Release, Value};
 
 use super::death_notice;
 use super::making;
+use super::of_bytes_queue;
+use super::of_condvar;
+use super::of_event;
+use super::of_queue;
 use super::peers::{Maker, Peer};
 use super::run::{Fate, Run, kill_everywhere};
 use super::scenario::{
@@ -133,6 +137,10 @@ fn scenarios() -> Vec<Scenario> {
             }),
         ]);
     }
+    all.extend(of_queue::all_scenarios());
+    all.extend(of_bytes_queue::all_scenarios());
+    all.extend(of_event::scenarios());
+    all.extend(of_condvar::scenarios());
     all.extend(lock_scenarios("twin without a fault", "-", || {
         twin_cast(Fault::None)
     }));
