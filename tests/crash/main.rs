@@ -8,6 +8,7 @@
 #![cfg(target_arch = "x86_64")]
 
 mod catalogue;
+mod condvar_storm;
 mod death_notice;
 mod interleaving;
 mod making;
@@ -17,6 +18,8 @@ mod of_event;
 mod of_queue;
 mod peers;
 mod process;
+mod queue_ledger;
+mod queue_storm;
 mod run;
 mod scenario;
 mod shared;
