@@ -45,8 +45,8 @@ pub use raw::shareable::Shareable;
 pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin};
 #[cfg(not(loom))]
 pub use sync::{
-    AcquireError, AddError, Holder, Integer, Lock, LockError, LockGuard, Permit, Semaphore, Value,
-    ValueGuard, WaitError,
+    AcquireError, AddError, Counter, CounterWriter, FifoLock, FifoLockGuard, Holder, Integer, Lock,
+    LockError, LockGuard, Permit, Semaphore, Value, ValueGuard, WaitError,
 };
 #[cfg(not(loom))]
 pub use sys::process::Identity;

@@ -8,4 +8,5 @@ pub mod protocol;
 pub mod robust_lock;
 pub mod shareable;
 pub mod slot;
+pub mod turns;
 pub mod watching;
