@@ -47,6 +47,12 @@ impl<'a> CounterWriter<'a> {
         self.add(1);
     }
 
+    /// Tells whether it has a cell of its own, and does not add by an atomic instruction among others.
+    pub fn has_own_cell(&self) -> bool {
+        self.occupant
+            .is_some_and(|occupant| !occupant.is_from_before_fork())
+    }
+
     #[cold]
     fn add_among_others(&self, by: i64) {
         // Relaxed: a count publishes nothing.
@@ -58,7 +64,7 @@ impl fmt::Debug for CounterWriter<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("CounterWriter")
-            .field("has_a_cell", &self.occupant.is_some())
+            .field("has_own_cell", &self.has_own_cell())
             .finish_non_exhaustive()
     }
 }

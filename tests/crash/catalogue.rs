@@ -17,6 +17,7 @@ use super::small_storm;
 use super::storm::{kills, seed, storm};
 use super::twins::{Fault, Twin};
 use super::watching;
+use super::{of_counter, of_fifo_lock};
 
 type Large = [u64; 16];
 
@@ -133,6 +134,8 @@ fn scenarios() -> Vec<Scenario> {
             }),
         ]);
     }
+    all.extend(of_counter::scenarios());
+    all.extend(of_fifo_lock::scenarios());
     all.extend(lock_scenarios("twin without a fault", "-", || {
         twin_cast(Fault::None)
     }));

@@ -11,6 +11,8 @@ mod catalogue;
 mod death_notice;
 mod interleaving;
 mod making;
+mod of_counter;
+mod of_fifo_lock;
 mod peers;
 mod process;
 mod run;
