@@ -3,6 +3,9 @@
 //! A killed process leaves its cell's count with its last add or without it. Its tally is in its seat, and a
 //! second word: killed between the two, its successor adds one more. So a total is exact without kills, and
 //! up to one add too much for each kill.
+//!
+//! The number itself stays as it was, and only this contender's total has both: `shmcount get` on the number
+//! of a worker program that counted like this tells of no add.
 
 use super::{Bare, Contender, Error, MAIN, Observer, Seat, Step};
 use crate::segment;

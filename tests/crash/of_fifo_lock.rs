@@ -90,11 +90,12 @@ pub fn scenarios() -> Vec<Scenario> {
     }));
     for (release, name) in [(Release::Exchange, "exchange"), (Release::Plain, "plain")] {
         type Scene = fn(Release, &mut Run) -> Fate;
-        let scenes: [(&'static str, Scene); 6] = [
+        let scenes: [(&'static str, Scene); 7] = [
             ("the next is told of a death inside", told),
             ("a waiter behind, its place taken again", taken_again),
             ("killed in line between two others", killed_in_line),
             ("overtaken by one that comes back", overtaken),
+            ("comes back while another waits", comes_back),
             ("no place is free", without_a_place),
             ("leaves a place that another waits for", waited_for),
         ];
@@ -293,6 +294,37 @@ fn overtaken(release: Release, run: &mut Run) -> Fate {
         true => verdict(&cast, &turns, found),
         false => Fate::Torn(format!("found {found}")),
     }
+}
+
+/// The victim leaves and asks again, and gets the same place, while another waits behind it. It stands still
+/// on the way, so the other looks at every state of it, and goes on.
+fn comes_back(release: Release, run: &mut Run) -> Fate {
+    let cast = cast(release, 2);
+    let turns = (cast.make)();
+    let inside = Shared::new(AtomicU32::new(0));
+    let operation = || {
+        let turn = turns.hold();
+        inside.store(1, SeqCst);
+        drop(turn);
+        turns.operate();
+    };
+    let mut victim = run.start(operation, || turns.digest());
+    let is_inside = victim.lives_until(|| inside.load(SeqCst) == 1, || ());
+    let other = is_inside.then(|| asker(&turns));
+    victim.go_on(|| ());
+    if let Some(Asker::Asleep(other)) = &other {
+        // It has been woken, perhaps. Let it come to its end, or to where it sleeps for the victim.
+        let _ = (0..100).try_for_each(|_| {
+            thread::yield_now();
+            other.is_running().then_some(())
+        });
+    }
+    let reached = victim.finish(|| ());
+    victim.kill();
+    if reached == Reached::Stuck || other.is_some_and(|other| !other.ends()) {
+        return asleep("one of two");
+    }
+    verdict(&cast, &turns, turns.load())
 }
 
 /// The only place is the holder's, so the victim waits for one, and another does, too.

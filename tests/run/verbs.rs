@@ -89,7 +89,6 @@ fn every_lock_of_the_worker_program_counts_exactly() {
     for lock in [
         "robust",
         "fifo",
-        "sharded",
         "raw-sync",
         "pthread",
         "pthread-robust",
