@@ -142,22 +142,23 @@ fn a_forked_child_adds_in_a_cell_of_its_own() {
         let writer = counter.writer();
         writer.add(1);
         counter.add(1);
-        // Both at once, over and over: in one cell they would undo each other's adds.
-        let child = Process::start(|| {
-            assert!(!writer.has_own_cell());
-            for _ in 0..300_000 {
+        // Both at once, long enough that they interrupt each other: in one cell they would undo each
+        // other's adds.
+        let add_both = || {
+            for _ in 0..20_000_000 {
                 counter.add(1);
                 writer.add(1);
             }
+        };
+        let child = Process::start(|| {
+            assert!(!writer.has_own_cell());
+            add_both();
             assert_eq!(counter.cells_in_use(), 2);
             assert!(counter.writer().has_own_cell());
         });
-        for _ in 0..300_000 {
-            counter.add(1);
-            writer.add(1);
-        }
+        add_both();
         assert!(child.succeeded());
-        assert_eq!(counter.sum(), 1_200_002);
+        assert_eq!(counter.sum(), 80_000_002);
         assert_eq!(counter.cells_in_use(), 1);
     });
 }
