@@ -8,5 +8,6 @@ pub mod protocol;
 pub mod robust_lock;
 pub mod shareable;
 pub mod slot;
+mod standing;
 pub mod turns;
 pub mod watching;

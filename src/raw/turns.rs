@@ -11,14 +11,12 @@
 //! ticket is given out under the state's lock, larger than all before, and only its slot's word says
 //! that it lives; left or dead, it never lives again. So once nobody with a smaller ticket lives,
 //! nobody will, and of two who think that it is their turn the one with the larger ticket would have
-//! seen the other one gone. Nobody is robbed, nobody repairs anything, and dead waiters and those that
+//! seen the other one gone. (Who dies between its claim and the commit of the next ticket leaves its ticket to
+//! the next who asks; nobody has a larger one yet.) Nobody is robbed, nobody repairs anything, and dead waiters and those that
 //! gave up are passed over because they are not there.
 //!
 //! Ticket *t* is always in slot *t* mod *n*: one whose slot is taken is never given out. So who is ahead
-//! is found from the own ticket backwards, as far as `tenure`: at its ticket all before it were gone.
-//! The look reads the word before the ticket. The ticket is written before the word is claimed, so a
-//! smaller ticket than the own is that of whom the word named, and a larger one says that this one is
-//! gone.
+//! is found from the own ticket backwards, as far as `tenure`: when that turn began, all before it were gone.
 //!
 //! **Waiting.** A waiter sleeps on the word of the nearest living slot ahead, and on nothing else that
 //! anybody wakes. So there is at most one sleeper a word: of two waiters behind one occupant, the later
@@ -52,45 +50,37 @@ use std::time::Duration;
 use super::committed::Committed;
 use super::protocol::{Announced, Protocol, ReleaseBy};
 use super::robust_lock::{Acquired, Refused};
-use super::slot::{Occupant, Slot};
-use crate::sys::atomic::{Acquire, AtomicU64, Relaxed, Release, SeqCst};
+use super::slot::Slot;
+use super::standing::Standing;
+use crate::sys::atomic::{AtomicU64, Relaxed, Release, SeqCst};
 use crate::sys::backoff::Backoff;
 use crate::sys::clock::Deadline;
 use crate::sys::futex::{self, Futex};
 use crate::sys::robust_list::Thread;
 
-const TICKET: usize = 0;
+pub(super) const TICKET: usize = 0;
 const WATCHED: usize = 1;
 /// Zeroed slots have no ticket.
 pub const FIRST_TICKET: u64 = 1;
 /// The low bit of `tenure`: the turn goes on.
-const GOES_ON: u64 = 1;
+pub(super) const GOES_ON: u64 = 1;
 /// How long who waits for a place sleeps before it looks again: nobody tells it of deaths.
 const SECOND_LOOK: Duration = Duration::from_millis(50);
 
 /// A view of a line of waiters: the next ticket, the slots they wait in, and whose turn was last.
 #[derive(Clone, Copy, Debug)]
 pub struct Turns<'a> {
-    next: Committed<'a, u64>,
-    slots: &'a [Slot],
-    tenure: &'a AtomicU64,
+    pub(super) next: Committed<'a, u64>,
+    pub(super) slots: &'a [Slot],
+    pub(super) tenure: &'a AtomicU64,
 }
 
 /// A place in the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Place {
-    ticket: u64,
-    index: usize,
-}
-
-/// Somebody who stands in line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Standing {
-    place: Place,
-    tid: u32,
-    /// What the slot's word held.
-    word: u32,
+    pub(super) ticket: u64,
+    pub(super) index: usize,
 }
 
 impl Place {
@@ -228,18 +218,6 @@ impl<'a> Turns<'a> {
         }
     }
 
-    /// Returns places and thread ids of who stands in line at this moment, in order; the turn is the first's.
-    pub fn in_line(self) -> Vec<(Place, u32)> {
-        let indices = 0..self.slots.len();
-        let mut line: Vec<Standing> = indices.filter_map(|index| self.look_at(index)).collect();
-        // Who came and went between the two looks at a slot may have lent it a ticket.
-        line.retain(|standing| self.slots[standing.place.index].watch().1 == standing.word);
-        line.sort_by_key(|standing| standing.place.ticket);
-        line.iter()
-            .map(|standing| (standing.place, standing.tid))
-            .collect()
-    }
-
     /// Takes the first place behind everybody, if one is free.
     ///
     /// # Safety
@@ -315,70 +293,6 @@ impl<'a> Turns<'a> {
             0 => Acquired::Clean,
             // And its thread is not in its slot any more.
             _ => Acquired::OwnerDied,
-        }
-    }
-
-    /// Returns the living one with the largest ticket below this one.
-    #[inline]
-    fn ahead_of(self, ticket: u64) -> Option<Standing> {
-        let slots = self.slots.len() as u64;
-        // As many as may be ahead; if the words were damaged, not more than there are slots.
-        let reach = ticket.wrapping_sub(self.last_turn()).min(slots);
-        let mut nearest: Option<Standing> = None;
-        for back in 1..=reach {
-            let expected = self.place_of(ticket.wrapping_sub(back));
-            let Some(found) = self.look_at(expected.index) else {
-                continue;
-            };
-            if found.place == expected {
-                return Some(found);
-            }
-            let is_nearer = nearest.is_none_or(|other| other.place.ticket < found.place.ticket);
-            if found.place.ticket < ticket && is_nearer {
-                nearest = Some(found);
-            }
-        }
-        nearest
-    }
-
-    /// Looks who lives in a slot. The ticket may be that of a later one.
-    #[inline]
-    fn look_at(self, index: usize) -> Option<Standing> {
-        let slot = &self.slots[index];
-        // The word before the ticket; its load is an Acquire that pairs with the claim.
-        let word = slot.watch().1;
-        let tid = Occupant::in_word(word).living()?;
-        // Relaxed: at least as new as the word.
-        let ticket = slot.notes[TICKET].load(Relaxed);
-        Some(Standing {
-            place: Place { ticket, index },
-            tid,
-            word,
-        })
-    }
-
-    /// Returns the ticket of the last turn that was begun. All before it are gone.
-    #[inline]
-    fn last_turn(self) -> u64 {
-        // Acquire: pairs with the Release in `begin`: who was seen gone there is gone here.
-        self.tenure.load(Acquire) >> 1
-    }
-
-    /// Tells whether it is the turn of the calling thread.
-    #[inline]
-    fn is_turn_of(self, me: Thread) -> bool {
-        // Relaxed: what the thread wrote itself it reads, and of what others wrote nothing is made.
-        let tenure = self.tenure.load(Relaxed);
-        let place = self.place_of(tenure >> 1);
-        let is_there = |standing: Standing| (standing.place, standing.tid) == (place, me.tid());
-        tenure & GOES_ON != 0 && self.look_at(place.index).is_some_and(is_there)
-    }
-
-    #[inline]
-    fn place_of(self, ticket: u64) -> Place {
-        Place {
-            ticket,
-            index: (ticket % self.slots.len() as u64) as usize,
         }
     }
 

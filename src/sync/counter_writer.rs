@@ -9,7 +9,8 @@ use crate::sys::robust_list::Thread;
 
 /// Adds to a [`Counter`](crate::Counter) from one thread: an add is a load and a store.
 ///
-/// It belongs to the thread that made it, and keeps the thread's cell. In a forked child it adds to the word
+/// It belongs to the thread that made it, and keeps the thread's cell. A loop is fastest in a function that
+/// gets the writer by reference: then its fields stay in registers. In a forked child it adds to the word
 /// that threads without a cell share, as it does where no cell was free.
 pub struct CounterWriter<'a> {
     /// Of the own cell, if there is one.
