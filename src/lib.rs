@@ -42,11 +42,11 @@ pub mod sys;
 
 pub use raw::shareable::Shareable;
 #[cfg(not(loom))]
-pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin};
+pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin, Waiter};
 #[cfg(not(loom))]
 pub use sync::{
-    AcquireError, AddError, Holder, Integer, Lock, LockError, LockGuard, Permit, Semaphore, Value,
-    ValueGuard, WaitError,
+    AcquireError, AddError, Circle, Holder, Integer, Lock, LockError, LockGuard, Permit, Semaphore,
+    Value, ValueGuard, WaitError,
 };
 #[cfg(not(loom))]
 pub use sys::process::Identity;

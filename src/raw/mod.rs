@@ -4,6 +4,7 @@
 //! unit tests and model checkers put them.
 
 pub mod committed;
+pub mod patience;
 pub mod protocol;
 pub mod robust_lock;
 pub mod shareable;

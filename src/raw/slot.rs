@@ -55,6 +55,15 @@ impl Occupant {
 }
 
 impl Slot {
+    /// Where its words are, for a segment's fingerprint.
+    #[cfg_attr(loom, expect(dead_code))]
+    pub(crate) const LAYOUT: [usize; 4] = [
+        offset_of!(Slot, word),
+        offset_of!(Slot, notes),
+        offset_of!(Slot, node),
+        offset_of!(Slot, more),
+    ];
+
     /// Occupies the slot if nobody living is there. Returns who was there before: nobody, or a dead
     /// one; nothing when a living one is.
     ///

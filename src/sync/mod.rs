@@ -6,6 +6,7 @@ mod lock;
 mod semaphore;
 mod value;
 mod value_guard;
+mod waiting;
 
 pub use error::{AcquireError, AddError, Holder, LockError, WaitError};
 pub use integer::Integer;
@@ -13,3 +14,4 @@ pub use lock::{Lock, LockGuard};
 pub use semaphore::{Permit, Semaphore};
 pub use value::Value;
 pub use value_guard::ValueGuard;
+pub use waiting::Circle;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::error::{AddError, Holder, LockError, WaitError};
 use super::integer::Integer;
 use super::value_guard::ValueGuard;
+use super::waiting;
 use crate::raw::committed::Committed;
 use crate::raw::shareable::Shareable;
 use crate::segment::{Error, Kind, Object, Room, Segment};
@@ -68,7 +69,7 @@ impl<T: Shareable> Value<T> {
     /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
     #[inline(always)]
     pub fn lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
-        self.lock_until(None, Duration::MAX)
+        self.lock_within(None)
     }
 
     /// Takes the lock, or gives up after `timeout`. A holder that is stopped is never robbed.
@@ -78,7 +79,7 @@ impl<T: Shareable> Value<T> {
     /// [`LockError::TimedOut`] names the holder; [`LockError::HeldByCaller`],
     /// [`LockError::TooManyHeld`].
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ValueGuard<'_, T>, LockError> {
-        self.lock_until(Some(Deadline::after(timeout)), timeout)
+        self.lock_within(Some(timeout))
     }
 
     /// Takes the lock if nobody holds it.
@@ -224,17 +225,11 @@ impl<T: Shareable> Value<T> {
     }
 
     #[inline(always)]
-    fn lock_until(
-        &self,
-        deadline: Option<Deadline>,
-        timeout: Duration,
-    ) -> Result<ValueGuard<'_, T>, LockError> {
+    fn lock_within(&self, timeout: Option<Duration>) -> Result<ValueGuard<'_, T>, LockError> {
         let me = Thread::current();
         me.check_room()?;
-        match self.committed().lock(me, deadline) {
-            Ok(locked) => Ok(ValueGuard::new(&self.object, me, locked)),
-            Err(refused) => Err(LockError::new(refused, timeout)),
-        }
+        let locked = waiting::lock(&self.object, me, timeout)?;
+        Ok(ValueGuard::new(&self.object, me, locked))
     }
 
     /// Changes the value by something that takes no lock and does not panic.
@@ -244,9 +239,7 @@ impl<T: Shareable> Value<T> {
         timeout: Option<Duration>,
         change: impl FnOnce(T) -> (Option<T>, R),
     ) -> Result<R, LockError> {
-        self.committed()
-            .modify(Thread::current(), timeout.map(Deadline::after), change)
-            .map_err(|refused| LockError::new(refused, timeout.unwrap_or(Duration::MAX)))
+        waiting::modify(&self.object, Thread::current(), timeout, change)
     }
 }
 

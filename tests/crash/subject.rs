@@ -73,14 +73,16 @@ pub fn name_prefix(pid: u32) -> String {
     format!("crash-{pid}-")
 }
 
-/// Returns how all segments here are made: without polling, so that every wait is a sleep.
+/// Returns how all segments here are made: without polling, so that every wait is a sleep, and without
+/// looking for circles, so that a wake-up that is lost is not made up for by the next look.
 pub fn options(release: Release) -> SegmentOptions {
-    // Room for a handful of objects; the rest of the page is read for every recorded step.
-    let capacity = 4096 - 256 - 64;
+    // Room for a handful of objects; all of it is read for every recorded step.
+    let capacity = 3776;
     SegmentOptions::new()
         .capacity(capacity)
         .release(release)
         .spin(Spin::Never)
+        .look_for_deadlocks_after(None)
 }
 
 impl Stage {
@@ -93,7 +95,7 @@ impl Stage {
 
     pub fn digest(&self) -> u64 {
         use std::os::unix::fs::FileExt;
-        let mut bytes = [0; 4096];
+        let mut bytes = [0; 8192];
         let read = self.file.read_at(&mut bytes, 0).expect("readable");
         let mut hasher = DefaultHasher::new();
         hasher.write(&bytes[..read]);
