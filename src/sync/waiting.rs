@@ -134,7 +134,11 @@ fn wait_on<S: Shareable>(
         let until = Deadline::or_within(deadline, interval);
         match object.state().lock(me, Patience::Until(until)) {
             Err(Refused::TimedOut(_)) if !deadline.is_some_and(Deadline::has_passed) => {}
-            outcome => return outcome.map_err(failed),
+            outcome => {
+                // Before the error asks `/proc` who the holder is.
+                drop(published);
+                return outcome.map_err(failed);
+            }
         }
     }
 }

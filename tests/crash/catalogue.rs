@@ -7,6 +7,7 @@ use shmcount::{Release, Value};
 
 use super::death_notice;
 use super::making;
+use super::of_waiting;
 use super::peers::{Maker, Peer};
 use super::run::{Fate, Run, kill_everywhere};
 use super::scenario::{
@@ -137,6 +138,7 @@ fn scenarios() -> Vec<Scenario> {
         twin_cast(Fault::None)
     }));
     all.extend(broken_twins());
+    all.extend(of_waiting::scenarios());
     for (name, maker) in [
         ("peer: pthread robust", peer_cast::<true> as fn() -> _),
         ("peer: raw_sync", peer_cast::<false>),

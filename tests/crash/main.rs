@@ -11,6 +11,7 @@ mod catalogue;
 mod death_notice;
 mod interleaving;
 mod making;
+mod of_waiting;
 mod peers;
 mod process;
 mod run;

@@ -3,10 +3,12 @@
 use std::fmt::Debug;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
+use std::os::unix::fs::FileExt;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use shmcount::raw::robust_lock::OWNER;
 use shmcount::{Release, Segment, SegmentOptions, Shareable, Spin, Value, ValueGuard};
 
 /// An object with a lock and an operation that changes its state in one commit.
@@ -87,14 +89,29 @@ pub fn options(release: Release) -> SegmentOptions {
 
 impl Stage {
     pub fn new(release: Release) -> Self {
+        Self::of(&options(release))
+    }
+
+    pub fn of(options: &SegmentOptions) -> Self {
         let name = fresh_name();
-        let segment = options(release).create(&name).expect("a fresh segment");
+        let segment = options.create(&name).expect("a fresh segment");
         let file = File::open(format!("/dev/shm/shmcount.{name}")).expect("published");
         Self { segment, file }
     }
 
+    /// Returns the thread that the robust futex at an offset says owns it.
+    pub fn owner_at(&self, offset: u64) -> Option<u32> {
+        let mut word = [0; 4];
+        self.file
+            .read_exact_at(&mut word, offset)
+            .expect("readable");
+        match u32::from_ne_bytes(word) & OWNER {
+            0 => None,
+            owner => Some(owner),
+        }
+    }
+
     pub fn digest(&self) -> u64 {
-        use std::os::unix::fs::FileExt;
         let mut bytes = [0; 8192];
         let read = self.file.read_at(&mut bytes, 0).expect("readable");
         let mut hasher = DefaultHasher::new();
