@@ -88,9 +88,9 @@ impl From<segment::Error> for Failure {
 
 impl From<sync::AddError> for Failure {
     fn from(error: sync::AddError) -> Self {
-        let help = match error {
+        let help = match &error {
             sync::AddError::Overflow { .. } => Some("the value is unchanged".to_owned()),
-            _ => None,
+            sync::AddError::Lock(error) => error.help(),
         };
         Self::refused(error, help)
     }
@@ -98,7 +98,8 @@ impl From<sync::AddError> for Failure {
 
 impl From<sync::LockError> for Failure {
     fn from(error: sync::LockError) -> Self {
-        Self::refused(error, None)
+        let help = error.help();
+        Self::refused(error, help)
     }
 }
 

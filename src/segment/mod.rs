@@ -169,7 +169,7 @@ impl Segment {
     /// the kernel says, so one that was killed is not among them.
     ///
     /// Not seen are processes that hide their memory (set-user-ID programs, `PR_SET_DUMPABLE`), and
-    /// those outside of the own PID namespace. Takes some 50 µs for each process of the host;
+    /// those outside of the own PID namespace. Takes some tens of microseconds for each process of the host;
     /// [`processes_that_map`](mappings::processes_that_map) asks for many segments at once.
     ///
     /// # Errors

@@ -28,7 +28,12 @@ pub enum LockError {
         timeout: Duration,
     },
     /// Each of some threads waits for a lock that the next one holds, the calling thread among them,
-    /// and it is the one of them to give up. The others go on waiting until it releases what it holds.
+    /// and it is the one of them to give up: that with the largest id. The others go on waiting until it
+    /// releases what it holds.
+    ///
+    /// It was so at one moment; a wait with a timeout is part of it like any other. Not seen are
+    /// circles through locks of more than one segment, through waits for anything but a lock, and
+    /// through a process that waits for another's end; a timeout is the way out of those.
     #[error("waiting would be for ever: {circle}")]
     Deadlock {
         /// Who waits for what.

@@ -21,6 +21,9 @@ use crate::sys::robust_list::Thread;
 ///
 /// After SIGKILL, exec, the end of the holder's thread or a panic: the last committed value, and
 /// the lock free at once.
+///
+/// Who waits in a circle of threads that each wait for a lock of the next is told, one of them, within
+/// a second: see [`LockError::Deadlock`].
 pub struct Value<T> {
     object: Object<T>,
 }
@@ -57,7 +60,7 @@ impl<T: Shareable> Value<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`].
     pub fn store(&self, value: T) -> Result<(), LockError> {
         self.modify(None, |_| (Some(value), ()))
     }
@@ -66,7 +69,7 @@ impl<T: Shareable> Value<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
     #[inline(always)]
     pub fn lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
         self.lock_within(None)
@@ -76,8 +79,7 @@ impl<T: Shareable> Value<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::TimedOut`] names the holder; [`LockError::HeldByCaller`],
-    /// [`LockError::TooManyHeld`].
+    /// [`LockError::TimedOut`] names the holder; as [`lock`](Self::lock).
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ValueGuard<'_, T>, LockError> {
         self.lock_within(Some(timeout))
     }
@@ -103,7 +105,7 @@ impl<T: Shareable> Value<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
+    /// As [`lock`](Self::lock).
     ///
     /// # Examples
     ///
@@ -251,7 +253,8 @@ impl<T: Integer> Value<T> {
     ///
     /// # Errors
     ///
-    /// [`AddError::Overflow`], with the value unchanged; [`LockError::HeldByCaller`].
+    /// [`AddError::Overflow`], with the value unchanged; [`LockError::Deadlock`],
+    /// [`LockError::HeldByCaller`].
     #[inline(always)]
     pub fn fetch_add(&self, by: T) -> Result<T, AddError> {
         self.add_within(by, None)
@@ -291,7 +294,7 @@ impl<T: Shareable + PartialEq> Value<T> {
     ///
     /// # Errors
     ///
-    /// The value that was there instead, as the inner error; [`LockError::HeldByCaller`].
+    /// The value that was there instead, as the inner error; as [`lock`](Self::lock).
     pub fn compare_exchange(&self, current: T, new: T) -> Result<Result<T, T>, LockError> {
         self.update(|value| {
             let found = *value;
