@@ -45,7 +45,7 @@ pub use located::Located;
 pub use name::Name;
 pub use object::{Object, Room};
 pub use options::{Release, SegmentOptions, Spin};
-pub use waiters::{Waiter, Waiting};
+pub use waiters::Waiter;
 
 /// A segment that this process has mapped. Clones share the mapping; the last one unmaps it.
 #[derive(Clone)]

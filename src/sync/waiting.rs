@@ -135,7 +135,7 @@ fn wait_on<S: Shareable>(
         match object.state().lock(me, Patience::Until(until)) {
             Err(Refused::TimedOut(_)) if !deadline.is_some_and(Deadline::has_passed) => {}
             outcome => {
-                // Before the error asks `/proc` who the holder is.
+                // Before the lock can be released, and before the error asks `/proc` who holds it.
                 drop(published);
                 return outcome.map_err(failed);
             }

@@ -32,6 +32,9 @@ pub fn scenarios() -> Vec<Scenario> {
                     name,
                     move || kill_everywhere(|run| giving_up(release, run)),
                 ),
+                Scenario::new("add after a wait", "another looks", name, move || {
+                    kill_everywhere(|run| waiter_gets_it(release, run))
+                }),
                 Scenario::new("look for a circle", "its owner lets go", name, move || {
                     kill_everywhere(|run| owner_lets_go(release, run))
                 }),
@@ -141,6 +144,47 @@ fn until_unseen(victim: &mut Performance, recording: bool, segment: &Segment) {
         was_seen.replace(was_seen.get() || is_seen) && !is_seen
     };
     victim.lives_until(is_over, || ());
+}
+
+/// The victim waits for a lock, gets it, adds and lets go of it. Wherever it stands when it has added,
+/// nobody who takes that lock then, and wants one that the victim holds, is in a circle with it.
+fn waiter_gets_it(release: Release, run: &mut Run) -> Fate {
+    let stage = stage(release);
+    let [added, kept] = ["added", "kept"].map(|name| number(&stage.segment, name));
+    let is_told = Shared::new(AtomicBool::new(false));
+    let guard = added.lock().expect("nobody has it");
+    let add = || {
+        let _kept = kept.lock().expect("nobody has it");
+        assert_eq!(added.fetch_add(1), Ok(7));
+    };
+    let mut victim = run.start(add, || stage.digest());
+    // Released while the victim is awake, so that it never sleeps, and its path is always the same.
+    let mut guard = Some(guard);
+    if victim.lives_until(|| !seen(&stage.segment).is_empty(), || ()) {
+        guard.take();
+    }
+    victim.go_on(|| ());
+    drop(guard);
+    // The younger one has the larger id, and is the one to be told.
+    let looker = Child::start(|| {
+        let Ok(guard) = added.try_lock() else { return };
+        let outcome = kept.lock_timeout(MOMENT).map(drop);
+        // Before it has added, it waits, and they may well wait for each other.
+        if *guard == 8 && matches!(outcome, Err(LockError::Deadlock { .. })) {
+            is_told.store(true, Relaxed);
+        }
+    });
+    if !looker.ends() {
+        return Fate::Hung("the looker slept on".to_owned());
+    }
+    victim.finish(|| ());
+    victim.kill();
+    match (is_told.load(Relaxed), added.load()) {
+        (true, _) => Fate::Torn("a false alarm".to_owned()),
+        (false, 8) => Fate::After,
+        (false, 7) => Fate::Before,
+        (false, found) => Fate::Torn(format!("found {found}")),
+    }
 }
 
 fn seen(segment: &Segment) -> Vec<u32> {
