@@ -15,6 +15,8 @@ pub mod clock;
 #[cfg(not(loom))]
 pub mod futex;
 #[cfg(not(loom))]
+pub mod mappings;
+#[cfg(not(loom))]
 pub mod membarrier;
 #[cfg(loom)]
 pub mod modelled;
