@@ -75,6 +75,9 @@ pub fn a_command_that_took_over_the_process_keeps_others_out() {
     let tool = Tool::shmcount();
     let mut holder = tool.hold(&["-F"]);
     assert_eq!(holder.command, holder.pid());
+    assert!(!tool.is_free());
+    assert_eq!(holder.command, holder.pid());
+    assert!(!tool.is_free());
     let waiters: Vec<_> = (0..3)
         .map(|_| tool.command(&[&*tool.lock(), "true"]).spawn().unwrap())
         .collect();
@@ -130,7 +133,7 @@ pub fn a_lock_whose_segment_was_removed_meanwhile_is_taken_in_the_new_one() {
     assert!(tool.file().exists());
 }
 
-pub fn nothing_runs_when_the_lock_dies_before_its_command_began() {
+pub fn a_waiter_that_is_killed_runs_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let ran = directory.path().join("ran");
     let tool = Tool::shmcount();
