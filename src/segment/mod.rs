@@ -20,6 +20,8 @@ mod located;
 mod name;
 mod object;
 mod options;
+#[cfg(feature = "cli")]
+mod token;
 mod waiters;
 
 use std::io;
@@ -45,6 +47,8 @@ pub use located::Located;
 pub use name::Name;
 pub use object::{Object, Room};
 pub use options::{Release, SegmentOptions, Spin};
+#[cfg(feature = "cli")]
+pub(crate) use token::Token;
 pub use waiters::Waiter;
 
 /// A segment that this process has mapped. Clones share the mapping; the last one unmaps it.
