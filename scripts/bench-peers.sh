@@ -51,7 +51,7 @@ build_crate() {
     cargo build --release --quiet --locked --target-dir "$bin" \
         --manifest-path benches/peers/rust/Cargo.toml "$@" 2>"$work/build"
 }
-build_crate --bin shmcount-peer || { cat "$work/build" >&2; exit 1; }
+build_crate --bin shmcount-peer --bin shmcount-queue || { cat "$work/build" >&2; exit 1; }
 
 # The peers that take PROCS ADDS: a name, and a command without the two.
 peers=("shmcount, built-in add" "$bin/release/shmcount-peer add"
@@ -105,6 +105,29 @@ for procs in 1 2 4 8; do
     add_commands "$slow_adds" "${slow_peers[@]}"
     printf '\nProcesses: %s\n\n' "$procs"
     stopwatch 1 "ns an add" "${commands[@]}"
+done
+say_skipped
+
+echo "queues" >&2
+fast_items=2000000
+slow_items=16000
+echo "### Items through one queue, from forked producers to as many consumers, each on one processor"
+for pairs in 1 4; do
+    commands=()
+    for kind in queue batch bytes; do
+        [[ ${#commands[@]} -eq 0 ]] || commands+=("::")
+        commands+=("shmcount, $kind" "$bin/release/shmcount-queue" "$kind" "$pairs" "$((fast_items / pairs))")
+    done
+    if [[ -n $python ]]; then
+        for kind in queue simple; do
+            commands+=(:: "Python, $kind" "$python" benches/peers/python/queues.py "$kind" "$pairs" \
+                "$((slow_items / pairs))")
+        done
+    else
+        skip Python "there is no python3 with multiprocessing"
+    fi
+    printf '\nProducers, and consumers: %s\n\n' "$pairs"
+    stopwatch 1 "ns an item" "${commands[@]}"
 done
 say_skipped
 

@@ -15,6 +15,10 @@ const WAITERS: usize = 4;
 /// A waiter wakes, takes and sleeps again within that; the kill falls somewhere in it.
 const WAKING: u64 = 200_000;
 
+/// How many pauses of 10 to 40 ns a waiter that was woken needs to take an item: finding out who has the
+/// lock, to kill it, takes some 50 µs.
+const HOLDING: u32 = 10_000;
+
 /// How many items were given, and how many have been taken.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
@@ -41,18 +45,32 @@ pub fn storm(release: Release, kills: usize, seed: u64) -> Result<String, String
     };
     let mut random = Rng::with_seed(seed);
     let mut waiters: Vec<Child> = (0..WAITERS).map(|_| waiter()).collect();
-    let (mut longest, mut untaken) = (Duration::ZERO, 0);
+    let mut longest = Duration::ZERO;
     for round in 1..=kills {
         // Now and then two at once, with a call for each.
         let items = random.u64(1..3);
         let given = give(&store, &more, items);
         let start = Instant::now();
+        // Half of them one that has the lock in hand, if there is one; the others any, at any moment.
+        let is_aimed = random.bool();
         let until = Duration::from_nanos(random.u64(..WAKING));
-        while start.elapsed() < until {
+        let mut which = random.usize(..WAITERS);
+        while match is_aimed {
+            true => store.load().taken < given && start.elapsed() < patience(),
+            false => start.elapsed() < until,
+        } {
+            let holder = is_aimed.then(|| store.holder()).flatten();
+            let pid = holder.map(|holder| holder.tid as i32);
+            let aimed = waiters
+                .iter()
+                .position(|waiter| Some(waiter.pid().as_raw()) == pid);
+            if let Some(aimed) = aimed {
+                which = aimed;
+                break;
+            }
             spin_loop();
         }
-        waiters.swap_remove(random.usize(..WAITERS)).kill();
-        untaken += u64::from(store.load().taken < given);
+        waiters.swap_remove(which).kill();
         let is_taken = |store: &Store| store.taken == given;
         // Before another comes, which would look at the store without being woken.
         if store.wait_until(is_taken, Some(10 * patience())).is_err() {
@@ -65,8 +83,9 @@ pub fn storm(release: Release, kills: usize, seed: u64) -> Result<String, String
         waiters.push(waiter());
     }
     Ok(format!(
-        "{kills} waiters killed, {untaken} of them before the item was taken; longest until it was \
+        "{kills} waiters killed, {} of them with the lock in hand; longest until an item was taken \
          {:.1} ms; seed {seed}",
+        store.recoveries(),
         longest.as_secs_f64() * 1e3,
     ))
 }
@@ -74,8 +93,10 @@ pub fn storm(release: Release, kills: usize, seed: u64) -> Result<String, String
 fn take(store: &Value<Store>, more: &Condvar) {
     let guard = store.lock().expect("not held");
     let is_empty = |store: &Store| store.taken == store.given;
-    let guard = more.wait_while(guard, is_empty);
-    guard.expect("not held").taken += 1;
+    let mut guard = more.wait_while(guard, is_empty).expect("not held");
+    // Long enough to be killed there: called, with the lock in hand and nothing done yet.
+    (0..HOLDING).for_each(|_| spin_loop());
+    guard.taken += 1;
 }
 
 fn give(store: &Value<Store>, more: &Condvar, items: u64) -> u64 {

@@ -48,37 +48,50 @@ impl Task {
 
     /// Has the processes call `add` as often as they should, and checks what `total` says then.
     pub fn carry_out(&self, mut add: impl FnMut(), total: impl FnOnce() -> i64) -> ExitCode {
-        let shared = Shared::new();
-        let processors = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1) as usize;
-        let children: Vec<libc::pid_t> = (0..self.procs)
-            .map(|process| {
-                let pid = unsafe { libc::fork() };
-                assert!(pid >= 0, "cannot fork");
-                if pid == 0 {
-                    pin(process % processors);
-                    shared.start_together(self.procs);
-                    let start = now();
-                    (0..self.adds).for_each(|_| add());
-                    shared.note(process, start, now());
-                    unsafe { libc::_exit(0) };
-                }
-                pid
-            })
-            .collect();
-        let mut all_well = true;
-        for child in children {
-            let mut status = 0;
-            let waited = unsafe { libc::waitpid(child, &mut status, 0) };
-            all_well &= waited == child && status == 0;
-        }
-        let (expected, found) = (self.procs as i64 * self.adds as i64, total());
-        if !all_well || found != expected {
-            eprintln!("error: counted {found}, expected {expected}");
-            return ExitCode::FAILURE;
-        }
-        println!("{:.2}", shared.elapsed(self.procs) as f64 / expected as f64);
-        ExitCode::SUCCESS
+        let all = |_| (0..self.adds).for_each(|_| add());
+        let expected = self.procs as i64 * self.adds as i64;
+        measure(self.procs, all, expected, total)
     }
+}
+
+/// Has each of so many forked processes do its part of the `work`, given its number, and checks what
+/// `total` says then; prints the nanoseconds from the first start to the last end, by the total.
+pub fn measure(
+    procs: usize,
+    mut work: impl FnMut(usize),
+    expected: i64,
+    total: impl FnOnce() -> i64,
+) -> ExitCode {
+    let shared = Shared::new();
+    let processors = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1) as usize;
+    let children: Vec<libc::pid_t> = (0..procs)
+        .map(|process| {
+            let pid = unsafe { libc::fork() };
+            assert!(pid >= 0, "cannot fork");
+            if pid == 0 {
+                pin(process % processors);
+                shared.start_together(procs);
+                let start = now();
+                work(process);
+                shared.note(process, start, now());
+                unsafe { libc::_exit(0) };
+            }
+            pid
+        })
+        .collect();
+    let mut all_well = true;
+    for child in children {
+        let mut status = 0;
+        let waited = unsafe { libc::waitpid(child, &mut status, 0) };
+        all_well &= waited == child && status == 0;
+    }
+    let found = total();
+    if !all_well || found != expected {
+        eprintln!("error: counted {found}, expected {expected}");
+        return ExitCode::FAILURE;
+    }
+    println!("{:.2}", shared.elapsed(procs) as f64 / expected as f64);
+    ExitCode::SUCCESS
 }
 
 /// Returns memory that forked processes share, zeroed, which is never unmapped.
