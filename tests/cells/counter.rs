@@ -142,23 +142,30 @@ fn a_forked_child_adds_in_a_cell_of_its_own() {
         let writer = counter.writer();
         writer.add(1);
         counter.add(1);
-        // Both at once, long enough that they interrupt each other: in one cell they would undo each
+        let arrived = ["parent", "child"].map(|name| segment.value(name, 0u32).unwrap());
+        // Both at once, from the same moment on, over and over: in one cell they would undo each
         // other's adds.
-        let add_both = || {
-            for _ in 0..20_000_000 {
-                counter.add(1);
-                writer.add(1);
+        let add_both = |who: usize| {
+            for round in 1..=20 {
+                arrived[who].store(round).unwrap();
+                while arrived[1 - who].load() < round {
+                    thread::yield_now();
+                }
+                for _ in 0..500_000 {
+                    counter.add(1);
+                    writer.add(1);
+                }
             }
         };
         let child = Process::start(|| {
             assert!(!writer.has_own_cell());
-            add_both();
+            add_both(1);
             assert_eq!(counter.cells_in_use(), 2);
             assert!(counter.writer().has_own_cell());
         });
-        add_both();
+        add_both(0);
         assert!(child.succeeded());
-        assert_eq!(counter.sum(), 80_000_002);
+        assert_eq!(counter.sum(), 40_000_002);
         assert_eq!(counter.cells_in_use(), 1);
     });
 }

@@ -21,7 +21,7 @@ const PARTS: usize = 250;
 /// faster, before it is single-stepped to the point: at the pace of the recording.
 const TRIES: usize = 2;
 /// Single steps take 20 µs each, so farther points count as missed instead.
-const STEP_UP_TO: usize = 5_000;
+const STEP_UP_TO: usize = 10_000;
 
 /// What the others find after one kill.
 #[derive(Clone, Debug, PartialEq, Eq)]
