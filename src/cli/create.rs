@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::address::Address;
 use super::exit_code::Failure;
+use super::number::KEY_BYTES;
 use crate::segment::{Error, Segment, SegmentOptions};
 
 /// Make a number, a lock or another object, and its segment if that is missing
@@ -13,6 +14,7 @@ An object that is there already is an error, unless --exist-ok is given and it i
 
 Examples:
   shmcount create visits --value 10
+  shmcount create hits array --len 24
   shmcount create jobs/slots semaphore --permits 4")]
 pub(super) struct Create {
     /// Segment, or SEGMENT/OBJECT, to make
@@ -20,9 +22,18 @@ pub(super) struct Create {
     /// What to make
     #[arg(value_enum, default_value_t = New::Value, hide_default_value = true)]
     kind: New,
-    /// Number to start with, of a value [default: 0]
+    /// Number to start with, of a value or each element of an array [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     value: Option<i64>,
+    /// Elements of an array
+    #[arg(long, value_name = "N")]
+    len: Option<usize>,
+    /// Keys that a map takes
+    #[arg(long, value_name = "N")]
+    capacity: Option<usize>,
+    /// Bytes that a key of a map may have [default: 64]
+    #[arg(long, value_name = "N")]
+    key_bytes: Option<usize>,
     /// Permits of a semaphore
     #[arg(long, value_name = "N")]
     permits: Option<u32>,
@@ -38,6 +49,8 @@ pub(super) struct Create {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum New {
     Value,
+    Array,
+    Map,
     Lock,
     Semaphore,
 }
@@ -63,21 +76,21 @@ impl Create {
         if self.name.element.is_some() {
             return Err(Failure::usage("elements are made with their array or map"));
         }
-        let options = [
-            (
-                "--value",
-                self.value.is_some(),
-                self.kind == New::Value,
-                false,
-            ),
-            (
-                "--permits",
-                self.permits.is_some(),
-                self.kind == New::Semaphore,
-                true,
-            ),
+        // Whether it is given, the kinds that it goes with, whether they need it.
+        let (value, len, capacity) = (
+            self.value.is_some(),
+            self.len.is_some(),
+            self.capacity.is_some(),
+        );
+        let options: [(_, _, &[New], _); 5] = [
+            ("--value", value, &[New::Value, New::Array], false),
+            ("--len", len, &[New::Array], true),
+            ("--capacity", capacity, &[New::Map], true),
+            ("--key-bytes", self.key_bytes.is_some(), &[New::Map], false),
+            ("--permits", self.permits.is_some(), &[New::Semaphore], true),
         ];
-        for (option, is_given, goes_with, is_needed) in options {
+        for (option, is_given, kinds, is_needed) in options {
+            let goes_with = kinds.contains(&self.kind);
             if is_given && !goes_with {
                 return Err(Failure::usage(format!(
                     "{option} does not go with a {kind}"
@@ -117,7 +130,7 @@ impl Create {
         match (self.room, self.kind) {
             (Some(room), _) => return Ok(room),
             (None, New::Value | New::Lock) => return Ok(SegmentOptions::DEFAULT_CAPACITY),
-            (None, New::Semaphore) => {}
+            (None, _) => {}
         }
         let needed = match self.make(&empty_segment()?) {
             Err(Error::Full { needed, .. }) => needed,
@@ -137,6 +150,17 @@ impl Create {
         let object = &self.name.object;
         match self.kind {
             New::Value => segment.value(object, self.value.unwrap_or(0)).map(drop),
+            New::Array => {
+                let len = self.len.unwrap_or_default();
+                segment
+                    .array(object, len, self.value.unwrap_or(0))
+                    .map(drop)
+            }
+            New::Map => {
+                let key_bytes = self.key_bytes.unwrap_or(KEY_BYTES);
+                let capacity = self.capacity.unwrap_or_default();
+                segment.map::<i64>(object, capacity, key_bytes).map(drop)
+            }
             New::Lock => segment.lock(object).map(drop),
             New::Semaphore => {
                 let permits = self.permits.unwrap_or_default();

@@ -18,7 +18,7 @@ pub(super) struct Inside {
     pub(super) kind: Option<&'static str>,
     pub(super) r#type: String,
     pub(super) length: u64,
-    /// A number, or the total of a run.
+    /// A number, or the total of a run; the list of an array; of a map, an object.
     pub(super) value: Json,
     /// Free permits of a semaphore.
     pub(super) available: Option<u64>,
@@ -92,6 +92,22 @@ impl Inside {
                 self.locked(lock.holder(), lock.recoveries());
                 Ok(())
             }
+            Some(Kind::Array) if object.entry().element_type() == ElementType::I64 => {
+                let array = segment.open_array::<i64>(name)?;
+                self.value = array.snapshot().into();
+                self.locked(array.holder(), array.recoveries());
+                Ok(())
+            }
+            Some(Kind::Map) if object.entry().element_type() == ElementType::I64 => {
+                let map = segment.open_map::<i64>(name)?;
+                let key = |key: Vec<u8>| String::from_utf8_lossy(&key).into_owned();
+                let pairs = map.snapshot().into_iter();
+                self.value = pairs
+                    .map(|(text, value)| (key(text), Json::from(value)))
+                    .collect();
+                self.locked(map.holder(), map.recoveries());
+                Ok(())
+            }
             Some(Kind::Semaphore) => {
                 let permits = u32::try_from(self.length).unwrap_or(u32::MAX);
                 let semaphore = segment.semaphore(name, permits)?;
@@ -153,6 +169,10 @@ impl Inside {
                 facts.push(format!("{available} of {} free", self.length));
             }
             (Json::Null, None) => {}
+            (Json::Array(elements), _) => facts.push(elements_told(elements)),
+            (Json::Object(pairs), _) => {
+                facts.push(format!("{} of {} keys", pairs.len(), self.length));
+            }
             (value, _) => facts.push(value.to_string()),
         }
         if !self.holders.is_empty() {
@@ -177,5 +197,16 @@ fn shortened(command: &str) -> String {
     match command.char_indices().nth(MOST) {
         None => command.to_owned(),
         Some((end, _)) => format!("{}…", &command[..end]),
+    }
+}
+
+/// Says what is in an array, as far as there is room in a line.
+fn elements_told(elements: &[Json]) -> String {
+    const MOST: usize = 8;
+    let first = elements.iter().take(MOST).map(Json::to_string);
+    let first = first.collect::<Vec<_>>().join(" ");
+    match elements.len() {
+        0..=MOST => first,
+        all => format!("{first} … ({all} elements)"),
     }
 }
