@@ -44,10 +44,7 @@ pub use raw::shareable::Shareable;
 #[cfg(not(loom))]
 pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin};
 #[cfg(not(loom))]
-pub use sync::{
-    AcquireError, AddError, Array, ArrayGuard, Holder, Integer, Lock, LockError, LockGuard, Map,
-    MapError, MapGuard, Permit, Semaphore, Value, ValueGuard, WaitError,
-};
+pub use sync::*;
 #[cfg(not(loom))]
 pub use sys::process::Identity;
 

@@ -191,6 +191,16 @@ impl<'a, T: Shareable> Committed<'a, T> {
         unsafe { self.leave(me) };
     }
 
+    /// Commits a value and keeps the lock. Whoever waits for a change is told by [`unlock`](Self::unlock),
+    /// or after the caller's death by the next owner.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread took the lock with `lock` or `try_lock`, and has it still.
+    pub unsafe fn commit_and_keep(self, value: &T) {
+        self.commit(value);
+    }
+
     /// Changes the value under the lock, in one go: for changes that take no lock themselves and
     /// do not panic, so that the robust list is not needed. Returns what the change returned.
     ///

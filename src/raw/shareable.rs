@@ -141,6 +141,25 @@ pub fn read_words<T: Shareable>(words: &[AtomicU64]) -> T {
     words.value(0)
 }
 
+/// Writes bytes word by word, the last word filled up with zeros. There may be more words than needed.
+pub fn write_bytes(words: &[AtomicU64], bytes: &[u8]) {
+    for (word, bytes) in words.iter().zip(bytes.chunks(8)) {
+        // Relaxed: as in `write_words`.
+        word.store(word_from(bytes), Relaxed);
+    }
+}
+
+/// Appends bytes that were written word by word: as many as asked for, if there are as many words.
+pub fn append_bytes(words: &[AtomicU64], count: usize, bytes: &mut Vec<u8>) {
+    let mut left = count;
+    for word in words.iter().take(count.div_ceil(8)) {
+        let some = left.min(8);
+        // Relaxed: as in `read_words`.
+        bytes.extend_from_slice(&word.load(Relaxed).to_ne_bytes()[..some]);
+        left -= some;
+    }
+}
+
 /// Puts a value of up to eight bytes into one word.
 #[inline]
 pub fn to_word<T: Shareable>(value: &T) -> u64 {
@@ -173,6 +192,18 @@ mod tests {
         assert_eq!(read_words::<[u8; 17]>(&words), value);
         assert_eq!(from_word::<[u8; 3]>(to_word(&[1u8, 2, 3])), [1, 2, 3]);
         assert_eq!(from_word::<i64>(to_word(&-5i64)), -5);
+    }
+
+    #[test]
+    fn bytes_of_any_length_survive_the_words() {
+        let words: Vec<AtomicU64> = (0..3).map(|_| AtomicU64::new(u64::MAX)).collect();
+        let bytes: Vec<u8> = (1..=24).collect();
+        for length in 0..=bytes.len() {
+            write_bytes(&words, &bytes[..length]);
+            let mut found = Vec::new();
+            append_bytes(&words, length, &mut found);
+            assert_eq!(found, bytes[..length]);
+        }
     }
 
     #[test]

@@ -83,6 +83,24 @@ impl Segment {
         Ok(Object::new(located, room))
     }
 
+    /// Returns the length of the object of this name, which must be there and of this kind.
+    pub(crate) fn length_of(&self, name: &str, kind: Kind) -> Result<u64, Error> {
+        let entry = self.find(name)?.ok_or_else(|| Error::NoSuchObject {
+            name: self.mapped.name.clone(),
+            object: name.to_owned(),
+        })?;
+        // As it is, but for the kind.
+        let shape = Shape {
+            kind,
+            element_type: entry.element_type(),
+            element_size: entry.element_size(),
+            length: entry.length(),
+            words: entry.range().len() / WORD,
+        };
+        entry.check(self.name(), shape)?;
+        Ok(entry.length())
+    }
+
     /// Opens the object of this name, which must be there.
     pub(crate) fn existing_object<S: Shareable, E: Shareable>(
         &self,

@@ -3,10 +3,14 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::thread;
+use std::time::Duration;
 
+use super::condvar::Call;
+use super::error::LockError;
 use crate::raw::robust_lock::Acquired;
 use crate::raw::shareable::Shareable;
 use crate::segment::Object;
+use crate::sys::clock::Deadline;
 use crate::sys::robust_list::Thread;
 
 /// The lock of a [`Value`](crate::Value) and a copy to work on, committed when this is dropped.
@@ -25,6 +29,8 @@ pub struct ValueGuard<'a, T: Shareable> {
     panicking: bool,
     /// Whether there is something to commit.
     is_changed: bool,
+    /// The call of a condition variable that its holder was woken by, and has not answered yet.
+    call: Option<Call<'a>>,
 }
 
 impl<'a, T: Shareable> ValueGuard<'a, T> {
@@ -42,7 +48,50 @@ impl<'a, T: Shareable> ValueGuard<'a, T> {
             owner_died: acquired == Acquired::OwnerDied,
             panicking: thread::panicking(),
             is_changed: false,
+            call: None,
         }
+    }
+
+    /// Takes the lock of a value, for as long as that takes.
+    pub(super) fn lock(object: &'a Object<T>) -> Result<Self, LockError> {
+        let me = Thread::current();
+        me.check_room()?;
+        let forever = None::<Deadline>;
+        match object.state().lock(me, forever) {
+            Ok(locked) => Ok(Self::new(object, me, locked)),
+            Err(refused) => Err(LockError::new(refused, Duration::MAX)),
+        }
+    }
+
+    /// Notes which call its holder was woken by.
+    pub(super) fn set_call(this: &mut Self, call: Call<'a>) {
+        this.call = Some(call);
+    }
+
+    /// Answers the call that its holder was woken by, if there is one: what was done about it is
+    /// committed before, so a holder that is killed has done it or leaves the call to another.
+    pub(super) fn answer_call(this: &mut Self) {
+        if let Some(call) = this.call.take() {
+            this.commit_and_answer(call);
+        }
+    }
+
+    /// Commits what was changed, releases the lock, and returns what it is the lock of.
+    pub(super) fn release(this: Self) -> &'a Object<T> {
+        this.object
+    }
+
+    #[cold]
+    fn commit_and_answer(&mut self, call: Call<'_>) {
+        // In a child that was forked while the guard lived, the lock is the parent's.
+        if self.holder.is_from_before_fork() {
+            return;
+        }
+        if std::mem::take(&mut self.is_changed) {
+            // SAFETY: the calling thread is the holder, and the guard was made of a lock it took.
+            unsafe { self.object.state().commit_and_keep(&self.copy) };
+        }
+        call.answer();
     }
 
     /// Tells whether the last holder died with the lock in hand. The value is the last one
@@ -86,6 +135,10 @@ impl<T: Shareable> Drop for ValueGuard<'_, T> {
             return;
         }
         let panicked = thread::panicking() && !self.panicking;
+        // Who panicked has done nothing about a call: it is left to another.
+        if !panicked && self.call.is_some() {
+            Self::answer_call(self);
+        }
         let is_new = self.is_changed && !panicked;
         self.object.set_lent(false);
         let value = self.object.state();

@@ -5,18 +5,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use shmcount::{Release, Value};
 
+use super::condvar_storm;
 use super::death_notice;
 use super::making;
 use super::of_array;
+use super::of_bytes_queue;
+use super::of_condvar;
+use super::of_event;
 use super::of_map;
+use super::of_queue;
 use super::peers::{Maker, Peer};
+use super::queue_storm;
 use super::run::{Fate, Run, kill_everywhere};
 use super::scenario::{
     Expected, SAY, Scenario, Test, alone, lock_scenarios, value_cast, watch_scenarios,
 };
 use super::situations::Cast;
 use super::small_storm;
-use super::storm::{kills, seed, storm};
+use super::storm::{kills, kills_or, seed, storm};
 use super::twins::{Fault, Twin};
 use super::watching;
 
@@ -68,11 +74,41 @@ pub fn tests() -> Vec<Test> {
                 play: Box::new(move || watch(release)),
             })
         });
+    let object_storms = [("exchange", EXCHANGE), ("plain", PLAIN)]
+        .into_iter()
+        .flat_map(|(name, release)| object_storms(name, release));
     scenarios
         .chain(storms)
+        .chain(object_storms)
         .chain(watchers)
         .chain(small_storm::tests())
         .collect()
+}
+
+fn object_storms(name: &'static str, release: Release) -> [Test; 2] {
+    let test = |claim: &str, play: Box<dyn Fn() -> Result<(), String>>| Test {
+        name: format!("{claim}::{name}"),
+        is_ignored: false,
+        play,
+    };
+    [
+        test(
+            "a_storm_loses_no_item_but_what_killed_consumers_had_taken",
+            Box::new(move || {
+                let report = queue_storm::storm(release, kills_or(100), seed())?;
+                println!("{SAY}queue storm, {name} release: {report}");
+                Ok(())
+            }),
+        ),
+        test(
+            "a_storm_of_killed_waiters_takes_no_wake_up_with_it",
+            Box::new(move || {
+                let report = condvar_storm::storm(release, kills_or(500), seed())?;
+                println!("{SAY}condvar storm, {name} release: {report}");
+                Ok(())
+            }),
+        ),
+    ]
 }
 
 fn scenarios() -> Vec<Scenario> {
@@ -137,6 +173,10 @@ fn scenarios() -> Vec<Scenario> {
     }
     all.extend(of_array::scenarios());
     all.extend(of_map::scenarios());
+    all.extend(of_queue::all_scenarios());
+    all.extend(of_bytes_queue::all_scenarios());
+    all.extend(of_event::scenarios());
+    all.extend(of_condvar::scenarios());
     all.extend(lock_scenarios("twin without a fault", "-", || {
         twin_cast(Fault::None)
     }));

@@ -8,13 +8,20 @@
 #![cfg(target_arch = "x86_64")]
 
 mod catalogue;
+mod condvar_storm;
 mod death_notice;
 mod interleaving;
 mod making;
 mod of_array;
+mod of_bytes_queue;
+mod of_condvar;
+mod of_event;
 mod of_map;
+mod of_queue;
 mod peers;
 mod process;
+mod queue_ledger;
+mod queue_storm;
 mod run;
 mod scenario;
 mod shared;

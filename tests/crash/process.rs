@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 use shmcount::sys::process::die_with;
 
@@ -76,6 +76,15 @@ impl Child {
 
     /// Tells whether the child ends well within a second.
     pub fn ends(mut self) -> bool {
+        if !self.comes_to_an_end() {
+            return false;
+        }
+        self.reaped = true;
+        waitpid(self.pid, None) == Ok(WaitStatus::Exited(self.pid, 0))
+    }
+
+    /// Tells whether the child ends within a second, well or not.
+    pub fn comes_to_an_end(&self) -> bool {
         // SAFETY: pidfd_open takes two numbers and returns a new descriptor or -1.
         let opened = unsafe { libc::syscall(libc::SYS_pidfd_open, self.pid.as_raw(), 0) };
         let opened = i32::try_from(opened).expect("a descriptor is an int");
@@ -91,8 +100,7 @@ impl Child {
                 return false;
             }
         }
-        self.reaped = true;
-        waitpid(self.pid, None) == Ok(WaitStatus::Exited(self.pid, 0))
+        true
     }
 
     /// Returns how the child ended, if it did.
@@ -104,6 +112,17 @@ impl Child {
                 Some(status)
             }
         }
+    }
+
+    /// Stops the child, so that it has no part in what comes until it [goes on](Self::go_on).
+    pub fn stop(&self) {
+        kill(self.pid, Signal::SIGSTOP).expect("an own child");
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT;
+        waitid(Id::Pid(self.pid), flags).expect("an own child");
+    }
+
+    pub fn go_on(&self) {
+        kill(self.pid, Signal::SIGCONT).expect("an own child");
     }
 
     /// Kills the child and waits until it is gone.
