@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use super::address::Address;
 use super::exit_code::Failure;
 use super::number::KEY_BYTES;
+use super::queue::CAPACITY;
 use crate::segment::{Error, Segment, SegmentOptions};
 
 /// Make a number, a lock or another object, and its segment if that is missing
@@ -28,7 +29,7 @@ pub(super) struct Create {
     /// Elements of an array
     #[arg(long, value_name = "N")]
     len: Option<usize>,
-    /// Keys that a map takes
+    /// Keys that a map takes, or bytes of a queue [default of a queue: 32768]
     #[arg(long, value_name = "N")]
     capacity: Option<usize>,
     /// Bytes that a key of a map may have [default: 64]
@@ -53,6 +54,9 @@ pub(super) enum New {
     Map,
     Lock,
     Semaphore,
+    Event,
+    /// Of texts
+    Queue,
 }
 
 impl Create {
@@ -85,7 +89,12 @@ impl Create {
         let options: [(_, _, &[New], _); 5] = [
             ("--value", value, &[New::Value, New::Array], false),
             ("--len", len, &[New::Array], true),
-            ("--capacity", capacity, &[New::Map], true),
+            (
+                "--capacity",
+                capacity,
+                &[New::Map, New::Queue],
+                self.kind == New::Map,
+            ),
             ("--key-bytes", self.key_bytes.is_some(), &[New::Map], false),
             ("--permits", self.permits.is_some(), &[New::Semaphore], true),
         ];
@@ -129,7 +138,9 @@ impl Create {
     fn capacity(&self) -> Result<usize, Failure> {
         match (self.room, self.kind) {
             (Some(room), _) => return Ok(room),
-            (None, New::Value | New::Lock) => return Ok(SegmentOptions::DEFAULT_CAPACITY),
+            (None, New::Value | New::Lock | New::Event) => {
+                return Ok(SegmentOptions::DEFAULT_CAPACITY);
+            }
             (None, _) => {}
         }
         let needed = match self.make(&empty_segment()?) {
@@ -162,6 +173,11 @@ impl Create {
                 segment.map::<i64>(object, capacity, key_bytes).map(drop)
             }
             New::Lock => segment.lock(object).map(drop),
+            New::Event => segment.event(object).map(drop),
+            New::Queue => {
+                let capacity = self.capacity.map_or(CAPACITY, |bytes| bytes as u64);
+                segment.bytes_queue(object, capacity).map(drop)
+            }
             New::Semaphore => {
                 let permits = self.permits.unwrap_or_default();
                 segment.semaphore(object, permits).map(drop)

@@ -18,8 +18,11 @@ pub(super) struct Inside {
     pub(super) kind: Option<&'static str>,
     pub(super) r#type: String,
     pub(super) length: u64,
-    /// A number, or the total of a run; the list of an array; of a map, an object.
+    /// A number, or the total of a run; the list of an array; of a map, an object; whether an event is set;
+    /// how many items a queue has.
     pub(super) value: Json,
+    /// Whether a queue is closed.
+    pub(super) closed: Option<bool>,
     /// Free permits of a semaphore.
     pub(super) available: Option<u64>,
     pub(super) holders: Vec<Process>,
@@ -72,6 +75,7 @@ impl Inside {
             r#type: type_name(entry.element_type(), entry.element_size()),
             length: entry.length(),
             value: Json::Null,
+            closed: None,
             available: None,
             holders: Vec::new(),
             recoveries: None,
@@ -113,6 +117,16 @@ impl Inside {
                 let semaphore = segment.semaphore(name, permits)?;
                 self.available = Some(semaphore.available() as u64);
                 self.holders = semaphore.holders().into_iter().map(Process::of).collect();
+                Ok(())
+            }
+            Some(Kind::Event) => {
+                self.value = segment.event(name)?.is_set().into();
+                Ok(())
+            }
+            Some(Kind::BytesQueue) => {
+                let queue = segment.open_bytes_queue(name)?;
+                self.value = queue.len().into();
+                self.closed = Some(queue.is_closed());
                 Ok(())
             }
             _ => Ok(()),
@@ -173,7 +187,20 @@ impl Inside {
             (Json::Object(pairs), _) => {
                 facts.push(format!("{} of {} keys", pairs.len(), self.length));
             }
+            (Json::Bool(is_set), _) => {
+                facts.push(if *is_set { "set" } else { "not set" }.to_owned());
+            }
+            (items, _) if self.closed.is_some() => {
+                facts.push(if items == 1 {
+                    "1 item".to_owned()
+                } else {
+                    format!("{items} items")
+                });
+            }
             (value, _) => facts.push(value.to_string()),
+        }
+        if self.closed == Some(true) {
+            facts.push("closed".to_owned());
         }
         if !self.holders.is_empty() {
             let holders: Vec<String> = self.holders.iter().map(Process::told).collect();

@@ -9,7 +9,7 @@ use super::nearest;
 use crate::contender::MAIN;
 use crate::raw::shareable::ElementType;
 use crate::segment::{self, Entry, Kind, Name, Segment};
-use crate::sync::{Array, Map, Value};
+use crate::sync::{Array, BytesQueue, Event, Map, Value};
 
 /// An object that is there.
 pub(super) struct Object {
@@ -92,6 +92,20 @@ impl Object {
         Ok((map, self.element_named("[KEY]")?.to_owned()))
     }
 
+    /// Opens the event that the object is.
+    pub(super) fn event(&self) -> Result<Event, Failure> {
+        self.expect(Kind::Event, "an event")?;
+        self.expect_whole()?;
+        Ok(self.segment.event(self.entry.name())?)
+    }
+
+    /// Opens the queue of texts that the object is.
+    pub(super) fn lines(&self) -> Result<BytesQueue, Failure> {
+        self.expect(Kind::BytesQueue, "a queue of texts")?;
+        self.expect_whole()?;
+        Ok(self.segment.open_bytes_queue(self.entry.name())?)
+    }
+
     fn element_named(&self, what: &str) -> Result<&str, Failure> {
         let element = self.address.element.as_deref();
         let missing = || {
@@ -147,6 +161,10 @@ impl Object {
             }
             Some(Kind::Semaphore) => {
                 format!("hold a permit while a command runs: `shmcount sem {name} -- COMMAND`")
+            }
+            Some(Kind::Event) => format!("use `shmcount event`: `shmcount event wait {name}`"),
+            Some(Kind::BytesQueue) => {
+                format!("use `shmcount push {name}` and `shmcount pop {name}`")
             }
             _ => format!("look at it with `shmcount show {}`", name.segment),
         };

@@ -6,7 +6,8 @@ use clap::{Args, Command, CommandFactory, Subcommand};
 
 use super::exit_code::Outcome;
 use super::{
-    Cli, add, bench, cas, completions, create, get, ls, man, rm, run, set, show, wait, watch,
+    Cli, add, bench, cas, completions, create, event, get, ls, man, queue, rm, run, set, show,
+    wait, watch,
 };
 
 macro_rules! verbs {
@@ -41,6 +42,10 @@ verbs! {
     "add" => Add(add::Add),
     "cas" => Cas(cas::Cas),
     "wait" => Wait(wait::Wait),
+    "event" => Event(event::Event),
+    "push" => Push(queue::Push),
+    "pop" => Pop(queue::Pop),
+    "close" => Close(queue::Close),
     "ls" => Ls(ls::Ls),
     "show" => Show(show::Show),
     "watch" => Watch(watch::Watch),
