@@ -2,9 +2,11 @@
 //!
 //! `shmcount bench` says what several pay, and `scripts/instructions.sh` whether a change made it more.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use shmcount::{Release, Segment, Shareable};
+use shmcount::{CounterWriter, Release, Segment, Shareable};
 
 fn main() {
     divan::main();
@@ -40,6 +42,63 @@ fn add_through_a_guard(bencher: Bencher, release: Release) {
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for _ in 0..BATCH {
             *value.lock().expect("a lock") += 1;
+        }
+    });
+}
+
+/// What the counter is compared with: the same load and store, and nothing around them.
+#[divan::bench]
+fn add_to_plain_memory(bencher: Bencher) {
+    #[inline(never)]
+    fn batch(number: &AtomicU64) {
+        for _ in 0..BATCH {
+            number.store(number.load(Relaxed).wrapping_add(1), Relaxed);
+        }
+    }
+    let number = AtomicU64::new(0);
+    let counted = bencher.counter(ItemsCount::new(BATCH));
+    counted.bench_local(|| batch(&number));
+}
+
+#[divan::bench]
+fn add_by_a_counters_writer(bencher: Bencher) {
+    let segment = segment(Release::Exchange);
+    let counter = segment.counter("main").expect("a counter");
+    #[inline(never)]
+    fn batch(writer: &CounterWriter<'_>) {
+        for _ in 0..BATCH {
+            writer.add(1);
+        }
+    }
+    let writer = counter.writer();
+    let counted = bencher.counter(ItemsCount::new(BATCH));
+    counted.bench_local(|| batch(&writer));
+}
+
+#[divan::bench]
+fn add_to_a_counter(bencher: Bencher) {
+    let segment = segment(Release::Exchange);
+    let counter = segment.counter("main").expect("a counter");
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for _ in 0..BATCH {
+            counter.add(1);
+        }
+    });
+}
+
+#[divan::bench]
+fn sum_of_64_cells(bencher: Bencher) {
+    let segment = segment(Release::Exchange);
+    let counter = segment.counter("main").expect("a counter");
+    bencher.bench_local(|| counter.sum());
+}
+
+#[divan::bench(args = RELEASES)]
+fn take_turns(bencher: Bencher, release: Release) {
+    let lock = segment(release).fifo_lock("main").expect("a lock");
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for _ in 0..BATCH {
+            drop(lock.lock().expect("a turn"));
         }
     });
 }

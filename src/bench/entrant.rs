@@ -22,9 +22,11 @@ impl Entrant {
     pub const MEASURE: Self = Self::Lock(LockKind::Robust);
 
     /// All of them: ours, those of others, those of the kernel, and none.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::MEASURE,
         Self::RobustGuard,
+        Self::Lock(LockKind::Fifo),
+        Self::Lock(LockKind::Sharded),
         Self::Lock(LockKind::Futex),
         Self::Lock(LockKind::Pthread),
         Self::Lock(LockKind::PthreadRobust),
@@ -46,7 +48,11 @@ impl Entrant {
 
     /// Tells whether it is one of ours.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::MEASURE | Self::RobustGuard)
+        use LockKind::{Fifo, Robust, Sharded};
+        matches!(
+            self,
+            Self::RobustGuard | Self::Lock(Robust | Fifo | Sharded)
+        )
     }
 
     /// Tells whether it loses adds, and is there to show that this is noticed.

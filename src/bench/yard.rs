@@ -11,8 +11,8 @@ use crate::sys::atomic::AtomicU64;
 
 /// Words of each process: two cache lines, because processors fetch lines in pairs.
 pub(super) const WORDS: usize = 16;
-/// Room for directory, gate, number and lock.
-const OTHERS: usize = 8192;
+/// Room for directory, gate, number and lock, of which a counter's cells take most.
+const OTHERS: usize = 16 * 1024;
 
 /// A segment with a contender in it.
 pub(super) struct Yard {

@@ -24,9 +24,10 @@ Example: shmcount bench --contenders robust,pthread,flock --procs 1,4
 
 `--help` says who the contenders are, and has the exit status and more examples.")]
 #[command(after_long_help = "\
-Contenders: robust (our lock, the built-in add), robust-guard (our lock, held by a guard), futex,
-pthread, pthread-robust, posix-sem, raw-sync, atomic (lock xadd), flock, ofd, and none, which is
-wrong on purpose. Every round's total is checked.
+Contenders: robust (our lock, the built-in add), robust-guard (our lock, held by a guard), fifo
+(ours, in the order of asking), sharded (our counter, a cell a thread), futex, pthread,
+pthread-robust, posix-sem, raw-sync, atomic (lock xadd), flock, ofd, and none, which is wrong on
+purpose. Every round's total is checked.
 
 With nothing between two adds, a process that has the lock keeps it for many; each add's own price is
 all there is. Programs do something else in between: see with --work, in nanoseconds, what is left.

@@ -4,12 +4,14 @@
 //! by side. Each file says what a killed process leaves.
 
 mod bare;
+mod fifo;
 mod foreign;
 mod ledger;
 mod lock;
 mod robust;
 mod robust_guard;
 mod seats;
+mod sharded;
 mod unlocked;
 mod work;
 
@@ -139,6 +141,10 @@ impl From<AddError> for Error {
 pub enum LockKind {
     /// Ours.
     Robust,
+    /// Ours, granted in the order of asking.
+    Fifo,
+    /// No lock: our counter, with a cell for each thread.
+    Sharded,
     /// The raw_sync crate's mutex.
     RawSync,
     /// A process-shared pthread mutex.
@@ -161,8 +167,10 @@ pub enum LockKind {
 
 impl LockKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Robust,
+        Self::Fifo,
+        Self::Sharded,
         Self::RawSync,
         Self::Pthread,
         Self::PthreadRobust,
@@ -178,6 +186,8 @@ impl LockKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Robust => "robust",
+            Self::Fifo => "fifo",
+            Self::Sharded => "sharded",
             Self::RawSync => "raw-sync",
             Self::Pthread => "pthread",
             Self::PthreadRobust => "pthread-robust",
@@ -213,6 +223,8 @@ impl LockKind {
     fn open_as(self, value: Value<i64>, layout: Layout) -> Result<Box<dyn Bare>, Error> {
         match self {
             Self::Robust => Ok(Box::new(robust::Robust::new(value))),
+            Self::Fifo => Ok(Box::new(fifo::Fifo::open_or_create(value)?)),
+            Self::Sharded => Ok(Box::new(sharded::Sharded::open_or_create(value)?)),
             Self::RawSync => foreign::<RawSync>(value, layout),
             Self::Pthread => foreign::<Pthread>(value, layout),
             Self::PthreadRobust => foreign::<PthreadRobust>(value, layout),
@@ -225,7 +237,7 @@ impl LockKind {
         }
     }
 
-    /// Opens this way for the workers of a run, or makes it. Ours keeps a ledger then, so that a
+    /// Opens this way for the workers of a run, or makes it. Our locks keep a ledger then, so that a
     /// killed worker's successor resumes exactly.
     ///
     /// # Errors
@@ -240,6 +252,7 @@ impl LockKind {
             Self::Robust => Ok(Box::new(ledger::LedgerContender::open_or_create(
                 segment, seats,
             )?)),
+            Self::Fifo => Ok(Box::new(fifo::FifoLedger::open_or_create(segment, seats)?)),
             _ => self.open(segment.value(MAIN, 0)?),
         }
     }

@@ -12,5 +12,7 @@ pub mod protocol;
 pub mod robust_lock;
 pub mod shareable;
 pub mod slot;
+mod standing;
 pub mod table;
+pub mod turns;
 pub mod watching;

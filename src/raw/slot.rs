@@ -14,7 +14,9 @@
 
 use super::protocol::{Protocol, ReleaseBy};
 use super::robust_lock::{OWNER, OWNER_DIED, UNLOCKED, WAITERS};
-use crate::sys::atomic::{Acquire, AtomicU32, AtomicU64, Relaxed, Release, SeqCst, compiler_fence};
+use crate::sys::atomic::{
+    AcqRel, Acquire, AtomicU32, AtomicU64, Relaxed, Release, SeqCst, compiler_fence,
+};
 use crate::sys::futex::Futex;
 use crate::sys::robust_list::{self, Thread};
 
@@ -43,6 +45,16 @@ pub enum Occupant {
 }
 
 impl Occupant {
+    /// Returns whom a slot's word names.
+    #[inline]
+    pub(super) fn in_word(word: u32) -> Self {
+        match word & OWNER {
+            0 if word & OWNER_DIED != 0 => Self::Dead,
+            0 => Self::None,
+            tid => Self::Living(tid),
+        }
+    }
+
     /// Returns the living thread.
     pub fn living(self) -> Option<u32> {
         match self {
@@ -67,16 +79,17 @@ impl Slot {
         }
         // SAFETY: the node is at its place behind the word, and stays mapped as the caller promises.
         unsafe { me.set_pending(&self.node) };
-        // Acquire: pairs with the release in `leave`, or with the death of the last occupant.
+        // Acquire: pairs with the release in `leave`, or with the death of the last occupant. Release:
+        // pairs with the Acquire in `occupant`: notes written before the claim are read with it.
         let claimed = self
             .word
-            .compare_exchange(seen, me.tid() | WAITERS, Acquire, Relaxed);
+            .compare_exchange(seen, me.tid() | WAITERS, AcqRel, Relaxed);
         if claimed.is_ok() {
             // SAFETY: nobody living was in it, so its node is on no list; it stays mapped as above.
             unsafe { me.link(&self.node) };
         }
         me.clear_pending();
-        claimed.ok().map(occupant)
+        claimed.ok().map(Occupant::in_word)
     }
 
     /// Empties the slot. It stays pending: whatever the leaving owes to sleepers comes before
@@ -109,14 +122,14 @@ impl Slot {
     pub fn occupant(&self) -> Occupant {
         // Acquire: pairs with the release in `leave`, and with the death of the occupant: who reads
         // its notes then reads the last ones.
-        occupant(self.word.load(Acquire))
+        Occupant::in_word(self.word.load(Acquire))
     }
 
     /// Makes an empty slot of one whose occupant died. Tells whether it was one; of two who ask, one
     /// is told so.
     pub fn forget_death(&self) -> bool {
         let seen = self.word.load(Relaxed);
-        let is_dead = occupant(seen) == Occupant::Dead;
+        let is_dead = Occupant::in_word(seen) == Occupant::Dead;
         is_dead
             && self
                 .word
@@ -129,14 +142,6 @@ impl Slot {
     pub fn watch(&self) -> (Futex<'_>, u32) {
         // SeqCst: not before the announcement of whoever is about to sleep.
         (Futex::new(&self.word), self.word.load(SeqCst))
-    }
-}
-
-fn occupant(word: u32) -> Occupant {
-    match word & OWNER {
-        0 if word & OWNER_DIED != 0 => Occupant::Dead,
-        0 => Occupant::None,
-        tid => Occupant::Living(tid),
     }
 }
 

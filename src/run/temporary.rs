@@ -4,9 +4,9 @@ use super::error::Error;
 use super::plan::Plan;
 use crate::segment::{Segment, SegmentOptions};
 
-/// Bytes for a seat, and for the few other objects of a run.
+/// Bytes for a seat, and for the few other objects of a run, of which a counter's cells take most.
 const SEAT: usize = 128;
-const OTHERS: usize = 4096;
+const OTHERS: usize = 12 * 1024;
 
 /// The segment of a run: removed when this is dropped, unless it is to be kept.
 pub(super) struct Temporary {

@@ -205,6 +205,17 @@ impl Segment {
         })
     }
 
+    /// Returns the length of the object of this name and kind, if it is there: for objects that are
+    /// opened as long as they were made.
+    ///
+    /// Nothing when the object is of another kind or too long: then opening it says so.
+    pub(crate) fn length_if_there(&self, object: &str, kind: Kind) -> Result<Option<u32>, Error> {
+        let entry = self
+            .find(object)?
+            .filter(|entry| entry.kind() == Some(kind));
+        Ok(entry.and_then(|entry| u32::try_from(entry.length()).ok()))
+    }
+
     fn of(mapped: Mapped) -> Self {
         Self {
             mapped: Arc::new(mapped),

@@ -177,7 +177,7 @@ impl<S> Object<S> {
 
     /// Notes that a claim of a slot was made, or dropped. For the occupant.
     #[inline(always)]
-    pub(super) fn set_slot_lent(&self, index: usize, is_lent: bool) {
+    pub fn set_slot_lent(&self, index: usize, is_lent: bool) {
         // Relaxed: as in `set_lent`.
         self.lent_slots[index].store(is_lent, Relaxed);
     }

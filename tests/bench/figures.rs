@@ -5,9 +5,11 @@ use serde_json::Value;
 
 use crate::program::Bench;
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 13] = [
     "robust",
     "robust-guard",
+    "fifo",
+    "sharded",
     "futex",
     "pthread",
     "pthread-robust",
@@ -222,7 +224,7 @@ fn a_plot_is_drawn_of_those_that_are_right() {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     let plot = std::fs::read_to_string(&path).expect("a file");
     assert!(plot.starts_with("<svg") && plot.trim_end().ends_with("</svg>"));
-    for name in &ALL[..10] {
+    for name in &ALL[..12] {
         assert!(plot.contains(name), "{name}");
     }
 }

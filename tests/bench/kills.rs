@@ -20,13 +20,20 @@ fn a_killed_holder_frees_some_locks_and_not_others() {
             ns.is_some(),
         )
     };
-    for name in ["robust", "robust-guard", "pthread-robust", "flock", "ofd"] {
+    for name in [
+        "robust",
+        "robust-guard",
+        "fifo",
+        "pthread-robust",
+        "flock",
+        "ofd",
+    ] {
         assert_eq!(outcome(name), ("recovers".to_owned(), true), "{name}");
     }
     for name in ["futex", "pthread", "posix-sem", "raw-sync"] {
         assert_eq!(outcome(name), ("hangs".to_owned(), false), "{name}");
     }
-    for name in ["atomic", "none"] {
+    for name in ["sharded", "atomic", "none"] {
         assert_eq!(outcome(name), ("no-lock".to_owned(), false), "{name}");
     }
 }

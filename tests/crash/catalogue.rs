@@ -25,6 +25,7 @@ use super::small_storm;
 use super::storm::{kills, kills_or, seed, storm};
 use super::twins::{Fault, Twin};
 use super::watching;
+use super::{of_counter, of_fifo_lock};
 
 type Large = [u64; 16];
 
@@ -177,6 +178,8 @@ fn scenarios() -> Vec<Scenario> {
     all.extend(of_bytes_queue::all_scenarios());
     all.extend(of_event::scenarios());
     all.extend(of_condvar::scenarios());
+    all.extend(of_counter::scenarios());
+    all.extend(of_fifo_lock::scenarios());
     all.extend(lock_scenarios("twin without a fault", "-", || {
         twin_cast(Fault::None)
     }));

@@ -65,6 +65,16 @@ impl Child {
         matches!(number, Some(libc::SYS_futex | libc::SYS_futex_waitv))
     }
 
+    /// Tells whether the child is on a processor, or would be if one were free.
+    pub fn is_running(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        // Behind the name, which may hold anything.
+        let state = stat
+            .rsplit_once(") ")
+            .and_then(|(_, state)| state.chars().next());
+        state == Some('R')
+    }
+
     /// Waits until the child sleeps on a futex.
     pub fn wait_until_asleep(&self) {
         let end = Instant::now() + 10 * patience();

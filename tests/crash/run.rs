@@ -240,9 +240,9 @@ impl Performance<'_, '_> {
 
     /// Lets the victim run to the end of its operation instead of dying.
     pub fn finish(&mut self, wake: impl FnMut()) -> Reached {
-        match self.run.reached {
-            Reached::Point if self.run.at.is_some() => self.victim.finish(wake),
-            reached => reached,
+        match (self.run.reached, self.run.at) {
+            (Reached::Point, Some((at, _))) => self.victim.finish(self.run.path.points[at], wake),
+            (reached, _) => reached,
         }
     }
 

@@ -192,10 +192,15 @@ impl Victim {
         Reached::Point
     }
 
-    /// Lets the operation run to its end.
-    pub fn finish(&mut self, mut wake: impl FnMut()) -> Reached {
+    /// Lets the operation run from a point to its end.
+    pub fn finish(&mut self, from: Point, mut wake: impl FnMut()) -> Reached {
+        // Who sleeps is not stopped, and goes on when it is woken.
+        let mut is_stopped = from != Point::Asleep;
         loop {
-            self.resume();
+            if is_stopped {
+                self.resume();
+            }
+            is_stopped = true;
             match self.wait_through(&mut wake) {
                 Some(Stop::Trap) => {}
                 Some(_) => return Reached::End,

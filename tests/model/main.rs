@@ -28,6 +28,7 @@ mod sleep;
 mod state;
 mod symmetry;
 mod tell;
+mod turns;
 mod twins;
 mod visited;
 mod watch;

@@ -60,8 +60,8 @@ fn numbers_that_are_none_are_wrong_usage() {
 
 #[test]
 fn unknown_lock_is_refused_with_those_there_are() {
-    let all = "unknown lock 'latch': there are robust, raw-sync, pthread, pthread-robust, \
-               posix-sem, futex, flock, ofd, atomic, none";
+    let all = "unknown lock 'latch': there are robust, fifo, sharded, raw-sync, \
+               pthread, pthread-robust, posix-sem, futex, flock, ofd, atomic, none";
     refused(&["--lock", "latch"], &[all]);
 }
 

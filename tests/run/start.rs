@@ -105,6 +105,8 @@ fn twenty_runs_in_a_row_are_all_exact() {
 fn every_lock_is_exact_however_its_workers_start() {
     for lock in [
         "robust",
+        "fifo",
+        "sharded",
         "raw-sync",
         "pthread",
         "pthread-robust",

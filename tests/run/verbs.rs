@@ -88,6 +88,7 @@ fn workers_and_adds_of_a_script_are_counted_together() {
 fn every_lock_of_the_worker_program_counts_exactly() {
     for lock in [
         "robust",
+        "fifo",
         "raw-sync",
         "pthread",
         "pthread-robust",
@@ -117,8 +118,10 @@ fn worker_program_refuses_what_is_not_there_and_a_lock_that_is_none() {
     let name = Name::new("nothing");
     let worker = |arguments: &[&str]| finish(Command::new(WORKER).args(arguments));
     worker(&["--name", &name]).assert_refused(4, &["does not exist"]);
-    worker(&["--name", &name, "--lock", "latch"])
-        .assert_refused(2, &["unknown lock 'latch'", "robust, raw-sync, pthread"]);
+    worker(&["--name", &name, "--lock", "latch"]).assert_refused(
+        2,
+        &["unknown lock 'latch'", "robust, fifo, sharded, raw-sync"],
+    );
 }
 
 #[test]

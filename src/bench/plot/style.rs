@@ -24,6 +24,8 @@ impl Ink {
         let colour = match entrant {
             Entrant::Lock(LockKind::Robust) => RGBColor(0x0b, 0x57, 0xa4),
             Entrant::RobustGuard => RGBColor(0x3d, 0x8f, 0xd9),
+            Entrant::Lock(LockKind::Fifo) => RGBColor(0x2a, 0x6f, 0x97),
+            Entrant::Lock(LockKind::Sharded) => RGBColor(0x5a, 0xb4, 0xe5),
             Entrant::Lock(LockKind::Atomic) => RGBColor(0x6b, 0x72, 0x80),
             Entrant::Lock(LockKind::Futex) => RGBColor(0x00, 0x8f, 0x6b),
             Entrant::Lock(LockKind::Pthread) => RGBColor(0xc9, 0x5f, 0x0c),

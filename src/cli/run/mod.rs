@@ -61,7 +61,8 @@ pub(super) struct Run {
     /// Sleep inside the lock, between read and write
     #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = args::time, default_value = "0")]
     hold: Duration,
-    /// robust, raw-sync, pthread, pthread-robust, posix-sem, futex, flock, ofd, atomic or none
+    /// robust, fifo, sharded (no lock: a cell a thread), raw-sync, pthread, pthread-robust,
+    /// posix-sem, futex, flock, ofd, atomic or none
     #[arg(long, value_name = "KIND", default_value_t = LockKind::Robust)]
     lock: LockKind,
     /// How our own locks are released [default: plain where the kernel can]
