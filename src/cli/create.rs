@@ -50,9 +50,13 @@ pub(super) struct Create {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum New {
     Value,
+    /// Added to without waiting, by many
+    Counter,
     Array,
     Map,
     Lock,
+    /// In the order of asking
+    FifoLock,
     Semaphore,
     Event,
     /// Of texts
@@ -172,7 +176,9 @@ impl Create {
                 let capacity = self.capacity.unwrap_or_default();
                 segment.map::<i64>(object, capacity, key_bytes).map(drop)
             }
+            New::Counter => segment.counter(object).map(drop),
             New::Lock => segment.lock(object).map(drop),
+            New::FifoLock => segment.fifo_lock(object).map(drop),
             New::Event => segment.event(object).map(drop),
             New::Queue => {
                 let capacity = self.capacity.map_or(CAPACITY, |bytes| bytes as u64);

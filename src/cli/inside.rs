@@ -26,6 +26,8 @@ pub(super) struct Inside {
     /// Free permits of a semaphore.
     pub(super) available: Option<u64>,
     pub(super) holders: Vec<Process>,
+    /// Who is known to wait for it.
+    pub(super) waiters: Vec<Process>,
     /// How often the lock was taken over from a holder that died.
     pub(super) recoveries: Option<u32>,
     /// What is wrong with it.
@@ -78,6 +80,7 @@ impl Inside {
             closed: None,
             available: None,
             holders: Vec::new(),
+            waiters: Vec::new(),
             recoveries: None,
             error: None,
         };
@@ -110,6 +113,16 @@ impl Inside {
                     .map(|(text, value)| (key(text), Json::from(value)))
                     .collect();
                 self.locked(map.holder(), map.recoveries());
+                Ok(())
+            }
+            Some(Kind::Counter) => {
+                self.value = segment.counter(name)?.sum().into();
+                Ok(())
+            }
+            Some(Kind::FifoLock) => {
+                let lock = segment.fifo_lock(name)?;
+                self.locked(lock.holder(), lock.recoveries());
+                self.waiters = lock.waiters().into_iter().map(Process::of).collect();
                 Ok(())
             }
             Some(Kind::Semaphore) => {
@@ -203,10 +216,12 @@ impl Inside {
             facts.push("closed".to_owned());
         }
         if !self.holders.is_empty() {
-            let holders: Vec<String> = self.holders.iter().map(Process::told).collect();
-            facts.push(format!("held by {}", holders.join(", ")));
-        } else if self.kind == Some("lock") {
+            facts.push(format!("held by {}", list(&self.holders)));
+        } else if matches!(self.kind, Some("lock" | "fifo-lock")) {
             facts.push("free".to_owned());
+        }
+        if !self.waiters.is_empty() {
+            facts.push(format!("waited for by {}", list(&self.waiters)));
         }
         match self.recoveries {
             None | Some(0) => {}
@@ -216,6 +231,11 @@ impl Inside {
         facts.extend(self.error.clone());
         facts.join("; ")
     }
+}
+
+fn list(processes: &[Process]) -> String {
+    let told: Vec<String> = processes.iter().map(Process::told).collect();
+    told.join(", ")
 }
 
 /// Cuts a command so that it can stand within a line.

@@ -8,13 +8,14 @@ use super::exit_code::{Failure, WRONG};
 use super::object::Object;
 use crate::contender::Ledger;
 use crate::segment::{Kind, Segment};
-use crate::sync::{Array, Map, Value, WaitError};
+use crate::sync::{Array, Counter, Map, Value, WaitError};
 
 /// What holds a number.
 pub(super) enum Number {
     Value(Value<i64>),
     /// The total of a run, which only its workers add to.
     Total(Value<Ledger>),
+    Counter(Counter),
     Element(Array<i64>, usize),
     /// A key of a map, there or not.
     Key(Map<i64>, String),
@@ -56,6 +57,7 @@ impl Number {
                 Ok(Self::Total(Ledger::open(object.segment())?))
             }
             Some(Kind::Value) => Ok(Self::Value(object.value()?)),
+            Some(Kind::Counter) => object.counter().map(Self::Counter),
             Some(Kind::Array) => object
                 .element()
                 .map(|(array, index)| Self::Element(array, index)),
@@ -68,6 +70,7 @@ impl Number {
         match self {
             Self::Value(value) => Ok(value.load()),
             Self::Total(ledger) => Ok(ledger.load().total()),
+            Self::Counter(counter) => Ok(counter.sum()),
             Self::Element(array, index) => Ok(array.load(*index)),
             Self::Key(map, key) => map.get(key).ok_or_else(|| Failure::Error {
                 code: WRONG,
@@ -82,6 +85,10 @@ impl Number {
         let before = match self {
             Self::Value(value) => value.fetch_add(by)?,
             Self::Total(ledger) => return Err(unchangeable(ledger)),
+            Self::Counter(counter) => {
+                counter.add(by);
+                return Ok(counter.sum());
+            }
             Self::Element(array, index) => array.fetch_add(*index, by)?,
             Self::Key(map, key) => map.fetch_add(key, by)?,
         };
@@ -93,6 +100,7 @@ impl Number {
         match self {
             Self::Value(value) => Ok(value.store(number)?),
             Self::Total(ledger) => Err(unchangeable(ledger)),
+            Self::Counter(_) => Err(counts_only()),
             Self::Element(array, index) => Ok(array.store(*index, number)?),
             Self::Key(map, key) => Ok(map.insert(key, number).map(drop)?),
         }
@@ -104,6 +112,7 @@ impl Number {
         let found = match self {
             Self::Value(value) => return Ok(value.compare_exchange(old, new)?),
             Self::Total(ledger) => return Err(unchangeable(ledger)),
+            Self::Counter(_) => return Err(counts_only()),
             Self::Element(array, index) => {
                 let mut elements = array.lock()?;
                 let found = elements.get(*index);
@@ -141,8 +150,8 @@ impl Number {
                 let total = |ledger: Ledger| ledger.total();
                 Ok(waited.map(total).map_err(|error| total(last(error))))
             }
-            Self::Element(..) | Self::Key(..) => Err(Failure::refused(
-                "an element of an array or a map cannot be waited for",
+            Self::Counter(_) | Self::Element(..) | Self::Key(..) => Err(Failure::refused(
+                "a counter, or an element of an array or a map, cannot be waited for",
                 Some("keep what is waited for in a value of its own: NAME/OBJECT".to_owned()),
             )),
         }
@@ -157,6 +166,14 @@ fn unchangeable(ledger: &Value<Ledger>) -> Failure {
             ledger.segment().name()
         ),
         Some("only the workers of a run add to its total".to_owned()),
+    )
+}
+
+/// Says what counters do not do: their adders do not know of each other.
+fn counts_only() -> Failure {
+    Failure::refused(
+        "a counter is only added to, and cannot be set",
+        Some("use a value: `shmcount create NAME`".to_owned()),
     )
 }
 

@@ -9,7 +9,7 @@ use super::nearest;
 use crate::contender::MAIN;
 use crate::raw::shareable::ElementType;
 use crate::segment::{self, Entry, Kind, Name, Segment};
-use crate::sync::{Array, BytesQueue, Event, Map, Value};
+use crate::sync::{Array, BytesQueue, Counter, Event, Map, Value};
 
 /// An object that is there.
 pub(super) struct Object {
@@ -92,6 +92,12 @@ impl Object {
         Ok((map, self.element_named("[KEY]")?.to_owned()))
     }
 
+    /// Opens the counter that the object is.
+    pub(super) fn counter(&self) -> Result<Counter, Failure> {
+        self.expect_whole()?;
+        Ok(self.segment.counter(self.entry.name())?)
+    }
+
     /// Opens the event that the object is.
     pub(super) fn event(&self) -> Result<Event, Failure> {
         self.expect(Kind::Event, "an event")?;
@@ -156,7 +162,7 @@ impl Object {
             Some(Kind::Value | Kind::Counter) => {
                 format!("read it with `shmcount get {name}`, change it with `shmcount add {name}`")
             }
-            Some(Kind::Lock | Kind::FifoLock) => {
+            Some(Kind::Lock) => {
                 format!("hold it while a command runs: `shmcount lock {name} -- COMMAND`")
             }
             Some(Kind::Semaphore) => {
