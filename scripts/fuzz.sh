@@ -41,7 +41,7 @@ passed=0 failed=0
 mkdir -p "$work/found" fuzz/artifacts/segment
 for job in $(seq "$jobs"); do
     "fuzz/target/$target/release/segment" "$work/found" fuzz/corpus/segment \
-        -artifact_prefix=fuzz/artifacts/segment/ -max_total_time="$seconds" -max_len=4097 \
+        -artifact_prefix=fuzz/artifacts/segment/ -max_total_time="$seconds" -max_len=8193 \
         -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 >"$work/$job.log" 2>&1 &
     started="$started $!"
 done

@@ -42,7 +42,7 @@ pub mod sys;
 
 pub use raw::shareable::Shareable;
 #[cfg(not(loom))]
-pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin};
+pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin, Waiter};
 #[cfg(not(loom))]
 pub use sync::*;
 #[cfg(not(loom))]

@@ -17,8 +17,8 @@ use libfuzzer_sys::fuzz_target;
 use shmcount::Segment;
 use shmcount::sys::shm;
 
-/// Header, directory and a few objects.
-const LONGEST: usize = 4096;
+/// Header, directory, waiters and a few objects.
+const LONGEST: usize = 8192;
 /// What a bit of the first byte has put right: the header's fields, in bytes.
 const FIELDS: [std::ops::Range<usize>; 6] = [0..8, 8..16, 16..24, 24..32, 32..40, 40..56];
 const SIZE: usize = 2;

@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use super::address::Address;
 use super::exit_code::Failure;
 use super::number::KEY_BYTES;
+use super::object::with_article;
 use super::queue::CAPACITY;
 use crate::segment::{Error, Segment, SegmentOptions};
 
@@ -106,11 +107,15 @@ impl Create {
             let goes_with = kinds.contains(&self.kind);
             if is_given && !goes_with {
                 return Err(Failure::usage(format!(
-                    "{option} does not go with a {kind}"
+                    "{option} does not go with {}",
+                    with_article(&kind)
                 )));
             }
             if goes_with && is_needed && !is_given {
-                return Err(Failure::usage(format!("a {kind} needs {option}")));
+                return Err(Failure::usage(format!(
+                    "{} needs {option}",
+                    with_article(&kind)
+                )));
             }
         }
         Ok(())

@@ -22,7 +22,7 @@ pub(super) enum Number {
 }
 
 /// What a map is made for that nobody made for anything: it fits a segment of the usual size.
-pub(super) const KEYS: usize = 256;
+pub(super) const KEYS: usize = 128;
 pub(super) const KEY_BYTES: usize = 64;
 
 /// What is a number, or has some.

@@ -80,7 +80,7 @@ impl Object {
             None => Err(Failure::usage(format!(
                 "array '{}' has no element [{element}], expected 0 to {}",
                 self.full_name(),
-                array.len() - 1
+                array.len().saturating_sub(1)
             ))),
         }
     }

@@ -6,8 +6,8 @@ use clap::{Args, Command, CommandFactory, Subcommand};
 
 use super::exit_code::Outcome;
 use super::{
-    Cli, add, bench, cas, completions, create, event, get, ls, man, queue, rm, run, set, show,
-    wait, watch,
+    Cli, add, bench, cas, completions, create, event, get, lock, ls, man, queue, rm, run, sem, set,
+    show, wait, watch,
 };
 
 macro_rules! verbs {
@@ -42,6 +42,8 @@ verbs! {
     "add" => Add(add::Add),
     "cas" => Cas(cas::Cas),
     "wait" => Wait(wait::Wait),
+    "lock" => Lock(lock::Lock),
+    "sem" => Sem(sem::Sem),
     "event" => Event(event::Event),
     "push" => Push(queue::Push),
     "pop" => Pop(queue::Pop),

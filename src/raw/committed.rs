@@ -20,11 +20,11 @@
 use std::marker::PhantomData;
 use std::mem::offset_of;
 
+use super::patience::Patience;
 use super::protocol::Protocol;
 use super::robust_lock::{Acquired, Refused, RobustLock};
 use super::shareable::{self, Shareable, words_of};
 use crate::sys::atomic::{Acquire, AtomicU64, Relaxed, Release, SeqCst, fence};
-use crate::sys::clock::Deadline;
 use crate::sys::futex;
 use crate::sys::robust_list::Thread;
 
@@ -156,8 +156,8 @@ impl<'a, T: Shareable> Committed<'a, T> {
     ///
     /// [`Refused`], with nothing held.
     #[inline(always)]
-    pub fn lock(self, me: Thread, deadline: Option<Deadline>) -> Result<(T, Acquired), Refused> {
-        let acquired = self.enter(me, deadline)?;
+    pub fn lock(self, me: Thread, patience: impl Into<Patience>) -> Result<(T, Acquired), Refused> {
+        let acquired = self.enter(me, patience)?;
         // SAFETY: entered just now; it stays mapped as `new` was promised.
         unsafe { self.line.lock.hold(me) };
         Ok((self.load_as_owner(), acquired))
@@ -211,24 +211,50 @@ impl<'a, T: Shareable> Committed<'a, T> {
     pub fn modify<R>(
         self,
         me: Thread,
-        deadline: Option<Deadline>,
+        patience: impl Into<Patience>,
         change: impl FnOnce(T) -> (Option<T>, R),
     ) -> Result<R, Refused> {
+        // SAFETY: it never says that it has taken the lock.
+        unsafe { self.modify_or(me, patience, Err, change) }
+    }
+
+    /// As [`modify`](Self::modify), where `otherwise` may take the lock when it was refused.
+    ///
+    /// # Errors
+    ///
+    /// That of `otherwise`, with nothing changed.
+    ///
+    /// # Safety
+    ///
+    /// When `otherwise` returns no error, the calling thread is `me` and has taken this lock in it by
+    /// [`lock`](Self::lock).
+    #[inline(always)]
+    pub unsafe fn modify_or<R, E>(
+        self,
+        me: Thread,
+        patience: impl Into<Patience>,
+        otherwise: impl FnOnce(Refused) -> Result<(), E>,
+        change: impl FnOnce(T) -> (Option<T>, R),
+    ) -> Result<R, E> {
         // The change needs no answer to the question whether the last owner died.
-        let _ = self.enter(me, deadline)?;
+        if let Err(refused) = self.enter(me, patience) {
+            otherwise(refused)?;
+            // SAFETY: it was taken by `lock`, as the caller promises.
+            unsafe { self.line.lock.unhold(me) };
+        }
         let (value, result) = change(self.load_as_owner());
         if let Some(value) = value {
             self.commit(&value);
         }
-        // SAFETY: entered above, and pending since.
+        // SAFETY: entered above, and pending.
         unsafe { self.leave(me) };
         Ok(result)
     }
 
     #[inline(always)]
-    fn enter(self, me: Thread, deadline: Option<Deadline>) -> Result<Acquired, Refused> {
+    fn enter(self, me: Thread, patience: impl Into<Patience>) -> Result<Acquired, Refused> {
         // SAFETY: it stays mapped as `new` was promised.
-        let acquired = unsafe { self.line.lock.enter(me, self.protocol, deadline) }?;
+        let acquired = unsafe { self.line.lock.enter(me, self.protocol, patience) }?;
         self.recover_after(acquired);
         Ok(acquired)
     }

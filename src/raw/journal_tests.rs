@@ -3,6 +3,7 @@
 use super::change::Change;
 use super::committed::{Committed, Line};
 use super::journal::Journaled;
+use super::patience::FirstLook;
 use super::protocol::{Announce, Protocol, ReleaseBy, Wakes};
 use super::shareable::Words;
 use crate::sys::atomic::{AtomicU64, Relaxed};
@@ -15,6 +16,7 @@ const PROTOCOL: Protocol = Protocol {
     wakes: Wakes::Generation,
     sleeps_on_both: true,
     spin: Spin::Never,
+    first_look: FirstLook::NEVER,
 };
 
 struct Memory {

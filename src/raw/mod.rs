@@ -8,6 +8,7 @@ pub mod committed;
 pub mod journal;
 #[cfg(all(test, not(loom)))]
 mod journal_tests;
+pub mod patience;
 pub mod protocol;
 pub mod robust_lock;
 pub mod shareable;

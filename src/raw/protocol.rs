@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::patience::FirstLook;
 use crate::sys::backoff::Spin;
 use crate::sys::clock::Deadline;
 use crate::sys::futex::{self, Awake, Futex};
@@ -26,6 +27,8 @@ pub struct Protocol {
     pub sleeps_on_both: bool,
     /// Whether a waiter polls before it sleeps.
     pub spin: Spin,
+    /// When a waiter looks whether it waits in a circle.
+    pub first_look: FirstLook,
 }
 
 /// How a lock is released.
@@ -103,3 +106,8 @@ impl Protocol {
         futex::wait(alone.0, alone.1, slice())
     }
 }
+
+const _: () = assert!(
+    size_of::<Protocol>() <= size_of::<u64>(),
+    "a larger one goes through memory each time a lock is taken"
+);

@@ -18,6 +18,7 @@
 //! wakes a sleeper in the dead thread's stead. `docs/ARCHITECTURE.md` has the argument whole, and
 //! what looks right and is not.
 
+use super::patience::Patience;
 use super::protocol::{Announced, Protocol, ReleaseBy, Wakes};
 use crate::sys::atomic::{Acquire, AtomicU32, AtomicU64, Relaxed, Release, SeqCst, compiler_fence};
 use crate::sys::backoff::Backoff;
@@ -89,7 +90,7 @@ impl RobustLock {
         &self,
         me: Thread,
         protocol: Protocol,
-        deadline: Option<Deadline>,
+        patience: impl Into<Patience>,
     ) -> Result<Acquired, Refused> {
         // SAFETY: the node is at its place behind the word, and stays mapped as the caller promises.
         unsafe { me.set_pending(&self.node) };
@@ -99,7 +100,7 @@ impl RobustLock {
             .compare_exchange(UNLOCKED, me.tid() | WAITERS, Acquire, Relaxed)
         {
             Ok(_) => Ok(Acquired::Clean),
-            Err(_) => self.enter_contended(me, protocol, deadline),
+            Err(_) => self.enter_contended(me, protocol, patience.into()),
         }
     }
 
@@ -193,8 +194,8 @@ impl RobustLock {
 
     /// Returns the thread that holds the lock at this moment.
     pub fn owner(&self) -> Option<u32> {
-        // Relaxed: a look from outside, true of some moment.
-        match self.word.load(Relaxed) & OWNER {
+        // Acquire: what the owner is seen to wait for is not older than its taking this lock.
+        match self.word.load(Acquire) & OWNER {
             0 => None,
             tid => Some(tid),
         }
@@ -229,8 +230,9 @@ impl RobustLock {
         &self,
         me: Thread,
         protocol: Protocol,
-        deadline: Option<Deadline>,
+        patience: Patience,
     ) -> Result<Acquired, Refused> {
+        let deadline = patience.deadline(protocol);
         let mut backoff = Backoff::new(protocol.spin);
         let mut registered: Option<(u32, Announced)> = None;
         let outcome = loop {

@@ -12,6 +12,8 @@
 //!
 //! A dead occupant's notes stay until somebody claims the slot or [forgets](Slot::forget_death) it.
 
+use std::mem::offset_of;
+
 use super::protocol::{Protocol, ReleaseBy};
 use super::robust_lock::{OWNER, OWNER_DIED, UNLOCKED, WAITERS};
 use crate::sys::atomic::{
@@ -65,6 +67,15 @@ impl Occupant {
 }
 
 impl Slot {
+    /// Where its words are, for a segment's fingerprint.
+    #[cfg_attr(loom, expect(dead_code))]
+    pub(crate) const LAYOUT: [usize; 4] = [
+        offset_of!(Slot, word),
+        offset_of!(Slot, notes),
+        offset_of!(Slot, node),
+        offset_of!(Slot, more),
+    ];
+
     /// Occupies the slot if nobody living is there. Returns who was there before: nobody, or a dead
     /// one; nothing when a living one is.
     ///
@@ -147,9 +158,8 @@ impl Slot {
 
 #[cfg(not(loom))]
 const _: () = assert!(
-    std::mem::offset_of!(Slot, node) - std::mem::offset_of!(Slot, word)
-        == robust_list::word_before_node(),
+    offset_of!(Slot, node) - offset_of!(Slot, word) == robust_list::word_before_node(),
     "the kernel finds the word at a fixed distance from the node"
 );
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<Slot>() == 64 && std::mem::offset_of!(Slot, notes) == 8);
+const _: () = assert!(size_of::<Slot>() == 64 && offset_of!(Slot, notes) == 8);

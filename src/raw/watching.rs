@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use super::committed::Committed;
+use super::patience::Patience;
 use super::protocol::Announced;
 use super::robust_lock::Refused;
 use super::shareable::Shareable;
@@ -115,7 +116,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
             0 => Ok(()),
             // A commit of what is there moves the sequence on. Killed on the way, the kernel wakes
             // somebody on the lock's word.
-            _ => self.modify(me, None, |value| (Some(value), ())),
+            _ => self.modify(me, Patience::Forever, |value| (Some(value), ())),
         };
         me.clear_pending();
         told

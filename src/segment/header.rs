@@ -14,16 +14,17 @@ use super::directory::ENTRY_SIZE;
 use super::error::{Error, Foreign};
 use super::name::Name;
 use super::options::Release;
-use super::{DIRECTORY, FIRST_ENTRY, words_of};
+use super::{DIRECTORY, FIRST_ENTRY, WAITERS, words_of};
 use crate::raw::committed::Line;
 use crate::raw::protocol::Wakes;
 use crate::raw::shareable;
+use crate::raw::slot::Slot;
 use crate::sys::process::{self, Identity};
 use crate::sys::shm::{self, MODE, Mapping};
 
 const MAGIC: [u8; 8] = *b"shmcount";
 /// Raised with every change of what the bytes mean.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The bit of `flags` that marks a segment as useless without its creator.
 const TEMPORARY: u32 = 1;
 
@@ -234,9 +235,11 @@ const FINGERPRINT: u32 = {
         sequence,
         watched,
     ] = Line::LAYOUT;
+    let [slot_word, slot_notes, slot_node, slot_more] = Slot::LAYOUT;
     let parts = [
         size_of::<Header>(),
         DIRECTORY,
+        WAITERS,
         FIRST_ENTRY,
         ENTRY_SIZE,
         size_of::<Line>(),
@@ -248,6 +251,11 @@ const FINGERPRINT: u32 = {
         value,
         sequence,
         watched,
+        size_of::<Slot>(),
+        slot_word,
+        slot_notes,
+        slot_node,
+        slot_more,
         size_of::<usize>(),
     ];
     let mut hash: u32 = 0x811c_9dc5;

@@ -11,6 +11,7 @@
 //! kernel then frees the other locks of the killed thread, but those that it took before one that
 //! was cut off itself stay taken, for the kernel's walk of them ends there.
 
+mod circles;
 mod claim;
 pub mod directory;
 mod error;
@@ -19,7 +20,11 @@ mod located;
 mod name;
 mod object;
 mod options;
+#[cfg(feature = "cli")]
+mod token;
+mod waiters;
 
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::ptr::NonNull;
@@ -28,7 +33,9 @@ use std::time::SystemTime;
 
 use crate::raw::committed::{Committed, Line};
 use crate::raw::protocol::Protocol;
+use crate::raw::slot::Slot;
 use crate::sys::atomic::AtomicU64;
+use crate::sys::mappings;
 use crate::sys::process::Identity;
 use crate::sys::shm::{self, Mapping};
 
@@ -40,6 +47,9 @@ pub use located::Located;
 pub use name::Name;
 pub use object::{Object, Room};
 pub use options::{Release, SegmentOptions, Spin};
+#[cfg(feature = "cli")]
+pub(crate) use token::Token;
+pub use waiters::Waiter;
 
 /// A segment that this process has mapped. Clones share the mapping; the last one unmaps it.
 #[derive(Clone)]
@@ -158,6 +168,31 @@ impl Segment {
     /// Returns how locks are released here.
     pub fn release(&self) -> Release {
         self.mapped.header().release()
+    }
+
+    /// Returns the processes that have the segment mapped at this moment, in the order of their ids: what
+    /// the kernel says, so one that was killed is not among them.
+    ///
+    /// Not seen are processes that hide their memory (set-user-ID programs, `PR_SET_DUMPABLE`), and
+    /// those outside of the own PID namespace. Takes some tens of microseconds for each process of the host;
+    /// [`processes_that_map`](mappings::processes_that_map) asks for many segments at once.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` is not mounted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let segment = shmcount::Segment::create("doc-attached")?;
+    /// assert_eq!(segment.attached()?, [std::process::id()]);
+    /// segment.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attached(&self) -> io::Result<Vec<u32>> {
+        let file = self.mapped.mapping.file();
+        let found = mappings::processes_that_map(&[file])?;
+        Ok(found.into_values().flatten().collect())
     }
 
     /// Returns the objects that are there at this moment, in the order they were made.
@@ -282,8 +317,13 @@ struct Mapped {
 
 /// Where the line of the directory is: after the header, on its own cache line.
 const DIRECTORY: usize = 256;
+/// Where the slots of those who wait are: behind the directory's line.
+const WAITERS: usize = DIRECTORY + size_of::<Line>();
+/// How many can be known to wait at once: more than processors of most hosts, in 4 KiB. Those beyond
+/// them wait as well, and are not seen.
+const MOST_WAITERS: usize = 64;
 /// Where the first directory entry is.
-const FIRST_ENTRY: usize = DIRECTORY + size_of::<Line>();
+const FIRST_ENTRY: usize = WAITERS + MOST_WAITERS * size_of::<Slot>();
 
 impl Mapped {
     fn new(name: Name, mapping: Mapping, protocol: Protocol) -> Self {
@@ -310,7 +350,7 @@ impl Mapped {
 }
 
 fn used_of(mapping: &Mapping, protocol: Protocol) -> Committed<'_, u64> {
-    let line = words_of(mapping, DIRECTORY..FIRST_ENTRY)
+    let line = words_of(mapping, DIRECTORY..WAITERS)
         .and_then(object::line_of)
         .expect("a segment is made and checked to be longer than this");
     // SAFETY: the mapping is borrowed for as long as the view, and `lock` is not called on it.

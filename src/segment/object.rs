@@ -249,7 +249,7 @@ pub(super) fn line_of(words: &[AtomicU64]) -> Option<&Line> {
 }
 
 /// Returns the slots that some words are, if they are aligned.
-fn slots_of(words: &[AtomicU64]) -> Option<&[Slot]> {
+pub(super) fn slots_of(words: &[AtomicU64]) -> Option<&[Slot]> {
     let slots = words.as_ptr().cast::<Slot>();
     if !slots.is_aligned() {
         return None;

@@ -1,9 +1,12 @@
 //! How a segment is made or opened.
 
+use std::time::Duration;
+
 use super::error::Error;
 use super::header;
 use super::name::Name;
 use super::{FIRST_ENTRY, Mapped, Segment, used_of};
+use crate::raw::patience::FirstLook;
 use crate::raw::protocol::{Announce, Protocol, ReleaseBy, Wakes};
 pub use crate::sys::backoff::Spin;
 use crate::sys::shm::Mapping;
@@ -26,6 +29,7 @@ pub struct SegmentOptions {
     capacity: usize,
     release: Option<Release>,
     spin: Spin,
+    first_look: FirstLook,
     temporary: bool,
 }
 
@@ -38,6 +42,8 @@ impl Default for SegmentOptions {
 impl SegmentOptions {
     /// Room for some hundred small objects: 64 KiB with the header.
     pub const DEFAULT_CAPACITY: usize = 64 * 1024 - FIRST_ENTRY;
+    /// Long beside what locks are held for, short for whoever sits before a program that hangs.
+    const FIRST_LOOK: Duration = Duration::from_millis(100);
 
     /// Starts with the defaults.
     pub fn new() -> Self {
@@ -45,6 +51,7 @@ impl SegmentOptions {
             capacity: Self::DEFAULT_CAPACITY,
             release: None,
             spin: Spin::Timed,
+            first_look: FirstLook::after(Self::FIRST_LOOK),
             temporary: false,
         }
     }
@@ -64,6 +71,17 @@ impl SegmentOptions {
     /// Sets whether this process polls a contended lock before it sleeps [default: 50 µs].
     pub fn spin(mut self, spin: Spin) -> Self {
         self.spin = spin;
+        self
+    }
+
+    /// Sets after what time this process looks whether it waits for a lock in a circle of processes that
+    /// wait for each other's, and that others can see it wait, in whole milliseconds up to 65 seconds
+    /// [default: 100 ms]. No time is never.
+    ///
+    /// Looking wakes who waits then, and at least twice a second from there on. Who never looks is not
+    /// seen by others either: no circle that it is part of is found.
+    pub fn look_for_deadlocks_after(mut self, wait: Option<Duration>) -> Self {
+        self.first_look = wait.map_or(FirstLook::NEVER, FirstLook::after);
         self
     }
 
@@ -89,7 +107,7 @@ impl SegmentOptions {
             size: self.capacity,
         })?;
         let release = self.release_of_new_segment()?;
-        let protocol = protocol(release, wakes_of_new_segment(), self.spin);
+        let protocol = self.protocol(release, wakes_of_new_segment());
         let fill = |mapping: &Mapping| {
             header::Header::new(mapping, release, protocol.wakes, self.temporary)?.write(mapping);
             used_of(mapping, protocol).initialize(&(FIRST_ENTRY as u64));
@@ -119,7 +137,7 @@ impl SegmentOptions {
         let name = Name::new(name)?;
         robust_list::check()?;
         let (mapping, header) = header::open_checked(&name)?;
-        let protocol = protocol(header.release(), header.wakes(), self.spin);
+        let protocol = self.protocol(header.release(), header.wakes());
         Ok(Segment::of(Mapped::new(name, mapping, protocol)))
     }
 
@@ -151,28 +169,31 @@ impl SegmentOptions {
             None => Ok(Release::Exchange),
         }
     }
+
+    /// What this process does in a segment that is released in this way.
+    fn protocol(&self, release: Release, wakes: Wakes) -> Protocol {
+        let (release, announce) = match release {
+            Release::Exchange => (ReleaseBy::Exchange, Announce::AtomicOnly),
+            Release::Plain if membarrier::register() => {
+                (ReleaseBy::PlainStore, Announce::Membarrier)
+            }
+            // Not registered, barriers of sleepers do not reach us: release so that none is needed.
+            Release::Plain => (ReleaseBy::Exchange, Announce::Refused),
+        };
+        Protocol {
+            release,
+            announce,
+            wakes,
+            sleeps_on_both: wakes == Wakes::Generation && futex::can_wait_either(),
+            spin: self.spin,
+            first_look: self.first_look,
+        }
+    }
 }
 
 fn wakes_of_new_segment() -> Wakes {
     match futex::can_wait_either() {
         true => Wakes::Generation,
         false => Wakes::Word,
-    }
-}
-
-/// What this process does in a segment that is released in this way.
-fn protocol(release: Release, wakes: Wakes, spin: Spin) -> Protocol {
-    let (release, announce) = match release {
-        Release::Exchange => (ReleaseBy::Exchange, Announce::AtomicOnly),
-        Release::Plain if membarrier::register() => (ReleaseBy::PlainStore, Announce::Membarrier),
-        // Not registered, barriers of sleepers do not reach us: release so that none is needed.
-        Release::Plain => (ReleaseBy::Exchange, Announce::Refused),
-    };
-    Protocol {
-        release,
-        announce,
-        wakes,
-        sleeps_on_both: wakes == Wakes::Generation && futex::can_wait_either(),
-        spin,
     }
 }

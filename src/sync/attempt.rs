@@ -32,7 +32,7 @@ pub(super) enum Wait {
 }
 
 /// Why a change was not made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum NotMade {
     /// The state is not right for it.
     NotNow,

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::waiting::Circle;
 use crate::raw::robust_lock::Refused;
 use crate::raw::watching::Unsatisfied;
 use crate::sys::process;
 use crate::sys::robust_list::TooManyHeld;
 
 /// Why a lock was not got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
     /// The calling thread holds it already. Waiting would be for ever.
@@ -25,6 +26,18 @@ pub enum LockError {
         holder: Holder,
         /// How long the caller waited.
         timeout: Duration,
+    },
+    /// Each of some threads waits for a lock that the next one holds, the calling thread among them,
+    /// and it is the one of them to give up: that with the largest id. The others go on waiting until it
+    /// releases what it holds.
+    ///
+    /// It was so at one moment; a wait with a timeout is part of it like any other. Not seen are
+    /// circles through locks of more than one segment, through waits for anything but a lock, and
+    /// through a process that waits for another's end; a timeout is the way out of those.
+    #[error("waiting would be for ever: {circle}")]
+    Deadlock {
+        /// Who waits for what.
+        circle: Circle,
     },
     /// The calling thread holds as many locks as the kernel would free at its death.
     #[error(transparent)]
@@ -42,6 +55,10 @@ impl LockError {
                 ))
             }
             Self::HeldByCaller => Some("drop the guard first".to_owned()),
+            Self::Deadlock { .. } => Some(
+                "drop the guards of this thread and try again; let all take locks in the same order"
+                    .to_owned(),
+            ),
             Self::TooManyHeld(_) => Some("drop guards that are not needed".to_owned()),
         }
     }
@@ -108,7 +125,7 @@ impl fmt::Display for Holder {
 }
 
 /// Why a number was not added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
     /// The sum is no number of this type. The value is unchanged.

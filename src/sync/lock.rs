@@ -15,6 +15,9 @@ use crate::segment::{Error, Kind, Segment};
 ///
 /// After SIGKILL, exec or the end of the holder's thread: free at once, and
 /// [`LockGuard::owner_died`] tells the next holder.
+///
+/// Who waits in a circle of threads that each wait for a lock of the next is told, one of them, within
+/// a second: see [`LockError::Deadlock`].
 #[derive(Debug)]
 pub struct Lock {
     /// Nothing but the lock of a value that nobody reads.
@@ -46,7 +49,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
     pub fn lock(&self) -> Result<LockGuard<'_>, LockError> {
         self.value.lock().map(|guard| LockGuard { guard })
     }
@@ -65,8 +68,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`LockError::TimedOut`] names the holder; [`LockError::HeldByCaller`],
-    /// [`LockError::TooManyHeld`].
+    /// [`LockError::TimedOut`] names the holder; as [`lock`](Self::lock).
     pub fn lock_timeout(&self, timeout: Duration) -> Result<LockGuard<'_>, LockError> {
         self.value
             .lock_timeout(timeout)

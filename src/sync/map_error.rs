@@ -3,7 +3,7 @@
 use super::error::LockError;
 
 /// Why a map was not changed. Nothing has changed then, and nothing is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MapError {
     /// The key is new, and the map has as many as it takes.

@@ -28,6 +28,7 @@ mod queue_state;
 mod semaphore;
 mod value;
 mod value_guard;
+mod waiting;
 
 pub use array::Array;
 pub use array_guard::ArrayGuard;
@@ -50,3 +51,4 @@ pub use queue_iter::{BytesQueueIter, QueueIter};
 pub use semaphore::{Permit, Semaphore};
 pub use value::Value;
 pub use value_guard::ValueGuard;
+pub use waiting::Circle;

@@ -7,7 +7,7 @@ use super::bytes_ring::Damaged;
 use super::error::LockError;
 
 /// Why an item was not pushed. It gives the item back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PushError<T> {
     /// There is no room.
@@ -36,7 +36,7 @@ pub enum PushError<T> {
 }
 
 /// Why bytes were not pushed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PushBytesError {
     /// They would not fit into the empty queue.
@@ -65,7 +65,7 @@ pub enum PushBytesError {
 }
 
 /// Why no item was popped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PopError {
     /// There is no item.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::error::{AddError, Holder, LockError, WaitError};
 use super::integer::Integer;
 use super::value_guard::ValueGuard;
+use super::waiting;
 use crate::raw::committed::Committed;
 use crate::raw::shareable::Shareable;
 use crate::segment::{Error, Kind, Object, Room, Segment};
@@ -20,6 +21,9 @@ use crate::sys::robust_list::Thread;
 ///
 /// After SIGKILL, exec, the end of the holder's thread or a panic: the last committed value, and
 /// the lock free at once.
+///
+/// Who waits in a circle of threads that each wait for a lock of the next is told, one of them, within
+/// a second: see [`LockError::Deadlock`].
 pub struct Value<T> {
     object: Object<T>,
 }
@@ -56,7 +60,7 @@ impl<T: Shareable> Value<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`].
     pub fn store(&self, value: T) -> Result<(), LockError> {
         self.modify(None, |_| (Some(value), ()))
     }
@@ -65,20 +69,19 @@ impl<T: Shareable> Value<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
     #[inline(always)]
     pub fn lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
-        self.lock_until(None, Duration::MAX)
+        self.lock_within(None)
     }
 
     /// Takes the lock, or gives up after `timeout`. A holder that is stopped is never robbed.
     ///
     /// # Errors
     ///
-    /// [`LockError::TimedOut`] names the holder; [`LockError::HeldByCaller`],
-    /// [`LockError::TooManyHeld`].
+    /// [`LockError::TimedOut`] names the holder; as [`lock`](Self::lock).
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ValueGuard<'_, T>, LockError> {
-        self.lock_until(Some(Deadline::after(timeout)), timeout)
+        self.lock_within(Some(timeout))
     }
 
     /// Takes the lock if nobody holds it.
@@ -102,7 +105,7 @@ impl<T: Shareable> Value<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
+    /// As [`lock`](Self::lock).
     ///
     /// # Examples
     ///
@@ -224,17 +227,11 @@ impl<T: Shareable> Value<T> {
     }
 
     #[inline(always)]
-    fn lock_until(
-        &self,
-        deadline: Option<Deadline>,
-        timeout: Duration,
-    ) -> Result<ValueGuard<'_, T>, LockError> {
+    fn lock_within(&self, timeout: Option<Duration>) -> Result<ValueGuard<'_, T>, LockError> {
         let me = Thread::current();
         me.check_room()?;
-        match self.committed().lock(me, deadline) {
-            Ok(locked) => Ok(ValueGuard::new(&self.object, me, locked)),
-            Err(refused) => Err(LockError::new(refused, timeout)),
-        }
+        let locked = waiting::lock(&self.object, me, timeout)?;
+        Ok(ValueGuard::new(&self.object, me, locked))
     }
 
     /// Changes the value by something that takes no lock and does not panic.
@@ -244,9 +241,7 @@ impl<T: Shareable> Value<T> {
         timeout: Option<Duration>,
         change: impl FnOnce(T) -> (Option<T>, R),
     ) -> Result<R, LockError> {
-        self.committed()
-            .modify(Thread::current(), timeout.map(Deadline::after), change)
-            .map_err(|refused| LockError::new(refused, timeout.unwrap_or(Duration::MAX)))
+        waiting::modify(&self.object, Thread::current(), timeout, change)
     }
 }
 
@@ -258,7 +253,8 @@ impl<T: Integer> Value<T> {
     ///
     /// # Errors
     ///
-    /// [`AddError::Overflow`], with the value unchanged; [`LockError::HeldByCaller`].
+    /// [`AddError::Overflow`], with the value unchanged; [`LockError::Deadlock`],
+    /// [`LockError::HeldByCaller`].
     #[inline(always)]
     pub fn fetch_add(&self, by: T) -> Result<T, AddError> {
         self.add_within(by, None)
@@ -298,7 +294,7 @@ impl<T: Shareable + PartialEq> Value<T> {
     ///
     /// # Errors
     ///
-    /// The value that was there instead, as the inner error; [`LockError::HeldByCaller`].
+    /// The value that was there instead, as the inner error; as [`lock`](Self::lock).
     pub fn compare_exchange(&self, current: T, new: T) -> Result<Result<T, T>, LockError> {
         self.update(|value| {
             let found = *value;

@@ -10,10 +10,16 @@ pub mod atomic;
 pub mod backoff;
 #[cfg(not(loom))]
 pub mod bell;
+#[cfg(all(feature = "cli", not(loom)))]
+pub mod byte_lock;
 #[cfg(not(loom))]
 pub mod clock;
 #[cfg(not(loom))]
 pub mod futex;
+#[cfg(all(feature = "cli", not(loom)))]
+pub mod inherited;
+#[cfg(not(loom))]
+pub mod mappings;
 #[cfg(not(loom))]
 pub mod membarrier;
 #[cfg(loom)]
@@ -28,6 +34,8 @@ pub mod shm;
 pub mod stdout;
 #[cfg(feature = "cli")]
 pub mod terminal;
+#[cfg(all(feature = "cli", not(loom)))]
+pub mod ward;
 
 #[cfg(loom)]
 pub use modelled::{atomic, clock, futex, membarrier, robust_list};

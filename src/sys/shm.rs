@@ -24,6 +24,7 @@ use nix::fcntl::{Flock, FlockArg};
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
 use super::clock::Deadline;
+use super::mappings::FileId;
 use super::process::{self, Identity};
 
 /// Where glibc's `shm_open` puts its objects.
@@ -42,7 +43,7 @@ const POLL: Duration = Duration::from_millis(1);
 /// Dropping it unmaps the memory; the object stays.
 pub struct Mapping {
     shmem: Shmem,
-    inode: u64,
+    file: FileId,
 }
 
 // SAFETY: the mapping is process-wide; `Shmem` is not Send only because it holds a pointer.
@@ -83,12 +84,13 @@ impl Mapping {
     pub fn open(name: &str, file: &File) -> io::Result<Self> {
         let shmem = with_standard_descriptors(|| ShmemConf::new().os_id(os_id(name)).open())?
             .map_err(system_error)?;
-        let inode = file.metadata()?.ino();
-        let named = fs::symlink_metadata(path_of(name))?;
-        if named.ino() != inode || shmem.len() as u64 != file.metadata()?.len() {
+        let named = FileId::of(&path_of(name))?;
+        let file_id = FileId::from(&file.metadata()?);
+        if named != file_id || shmem.len() as u64 != file.metadata()?.len() {
             return Err(io::ErrorKind::NotFound.into());
         }
-        Ok(Self { shmem, inode })
+        let file = file_id;
+        Ok(Self { shmem, file })
     }
 
     /// Returns where the memory begins: page-aligned, and valid for [`len`](Self::len) bytes for
@@ -108,7 +110,12 @@ impl Mapping {
 
     /// Returns the object's inode number, which no other object has while this lives.
     pub fn inode(&self) -> u64 {
-        self.inode
+        self.file.inode()
+    }
+
+    /// Returns which file the object is.
+    pub fn file(&self) -> FileId {
+        self.file
     }
 
     fn create_private(size: usize) -> io::Result<(PrivateName, Self)> {
@@ -133,8 +140,8 @@ impl Mapping {
         let open = || File::options().write(true).open(&path);
         let file = with_standard_descriptors(open)??;
         nix::fcntl::posix_fallocate(&file, 0, size as libc::off_t)?;
-        let inode = file.metadata()?.ino();
-        Ok(Self { shmem, inode })
+        let file = FileId::from(&file.metadata()?);
+        Ok(Self { shmem, file })
     }
 }
 

@@ -5,6 +5,7 @@ use std::ptr::NonNull;
 
 use shmcount::Spin;
 use shmcount::contender::{Acquired, ForeignLock, Place};
+use shmcount::raw::patience::FirstLook;
 use shmcount::raw::protocol::{Announce, Protocol, ReleaseBy, Wakes};
 use shmcount::raw::robust_lock::{self, Refused, RobustLock};
 use shmcount::sys::robust_list::Thread;
@@ -61,6 +62,7 @@ unsafe impl<const PLAIN: bool> ForeignLock for Robust<PLAIN> {
                     Wakes::Word
                 },
                 sleeps_on_both: futex::can_wait_either(),
+                first_look: FirstLook::NEVER,
                 spin: Spin::Timed,
             },
         })

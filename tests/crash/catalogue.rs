@@ -14,6 +14,7 @@ use super::of_condvar;
 use super::of_event;
 use super::of_map;
 use super::of_queue;
+use super::of_waiting;
 use super::peers::{Maker, Peer};
 use super::queue_storm;
 use super::run::{Fate, Run, kill_everywhere};
@@ -184,6 +185,7 @@ fn scenarios() -> Vec<Scenario> {
         twin_cast(Fault::None)
     }));
     all.extend(broken_twins());
+    all.extend(of_waiting::scenarios());
     for (name, maker) in [
         ("peer: pthread robust", peer_cast::<true> as fn() -> _),
         ("peer: raw_sync", peer_cast::<false>),

@@ -20,6 +20,7 @@ mod of_event;
 mod of_fifo_lock;
 mod of_map;
 mod of_queue;
+mod of_waiting;
 mod peers;
 mod process;
 mod queue_ledger;

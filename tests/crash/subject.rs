@@ -3,10 +3,12 @@
 use std::fmt::Debug;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
+use std::os::unix::fs::FileExt;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use shmcount::raw::robust_lock::OWNER;
 use shmcount::{Release, Segment, SegmentOptions, Shareable, Spin, Value, ValueGuard};
 
 /// An object with a lock and an operation that changes its state in one commit.
@@ -73,27 +75,44 @@ pub fn name_prefix(pid: u32) -> String {
     format!("crash-{pid}-")
 }
 
-/// Returns how all segments here are made: without polling, so that every wait is a sleep.
+/// Returns how all segments here are made: without polling, so that every wait is a sleep, and without
+/// looking for circles, so that a wake-up that is lost is not made up for by the next look.
 pub fn options(release: Release) -> SegmentOptions {
-    // Room for a handful of objects; the rest of the page is read for every recorded step.
-    let capacity = 4096 - 256 - 64;
+    // Room for a handful of objects; all of it is read for every recorded step.
+    let capacity = 3776;
     SegmentOptions::new()
         .capacity(capacity)
         .release(release)
         .spin(Spin::Never)
+        .look_for_deadlocks_after(None)
 }
 
 impl Stage {
     pub fn new(release: Release) -> Self {
+        Self::of(&options(release))
+    }
+
+    pub fn of(options: &SegmentOptions) -> Self {
         let name = fresh_name();
-        let segment = options(release).create(&name).expect("a fresh segment");
+        let segment = options.create(&name).expect("a fresh segment");
         let file = File::open(format!("/dev/shm/shmcount.{name}")).expect("published");
         Self { segment, file }
     }
 
+    /// Returns the thread that the robust futex at an offset says owns it.
+    pub fn owner_at(&self, offset: u64) -> Option<u32> {
+        let mut word = [0; 4];
+        self.file
+            .read_exact_at(&mut word, offset)
+            .expect("readable");
+        match u32::from_ne_bytes(word) & OWNER {
+            0 => None,
+            owner => Some(owner),
+        }
+    }
+
     pub fn digest(&self) -> u64 {
-        use std::os::unix::fs::FileExt;
-        let mut bytes = [0; 4096];
+        let mut bytes = [0; 8192];
         let read = self.file.read_at(&mut bytes, 0).expect("readable");
         let mut hasher = DefaultHasher::new();
         hasher.write(&bytes[..read]);

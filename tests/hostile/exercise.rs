@@ -12,7 +12,13 @@ use shmcount::{Error, Segment, Spin};
 /// Locks are tried, not waited for: a word may say that a thread holds it which lives and never
 /// will let go, and that is not to be told from the truth.
 pub fn exercise(name: &str) -> Result<(), Error> {
-    let segment = Segment::options().spin(Spin::Never).open(name)?;
+    let options = Segment::options().spin(Spin::Never);
+    // So that who waits is published, and looks for a circle, at once.
+    let options = options.look_for_deadlocks_after(Some(Duration::ZERO));
+    let segment = options.open(name)?;
+    if let Ok(number) = segment.open_value::<i64>("number") {
+        let _ = number.lock_timeout(Duration::from_millis(1));
+    }
     use_objects(&segment);
     let _ = segment.value("new", 9u16).map(|value| value.load());
     let _ = segment
@@ -31,6 +37,7 @@ pub fn use_objects(segment: &Segment) {
         let _ = segment.open_value::<u32>(entry.name());
     }
     let _ = segment.find("nothing of this name");
+    let _ = segment.waiters();
     if let Ok(number) = segment.open_value::<i64>("number") {
         let _ = (number.load(), number.holder(), number.recoveries());
         if let Ok(mut guard) = number.lock_timeout(Duration::ZERO) {

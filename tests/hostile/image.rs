@@ -30,8 +30,11 @@ pub mod line {
     pub const SEQUENCE: usize = 48;
 }
 
+/// Where the slots of those who wait are, and how many bytes they take.
+pub const WAITERS: usize = DIRECTORY_WORD + 64;
+pub const WAITERS_SIZE: usize = 64 * 64;
 /// Where the first entry is.
-pub const FIRST_ENTRY: usize = DIRECTORY_WORD + 64;
+pub const FIRST_ENTRY: usize = WAITERS + WAITERS_SIZE;
 
 /// Where an entry's fields are, seen from its begin.
 pub mod entry {
@@ -47,7 +50,7 @@ pub mod entry {
 }
 
 /// Room for the objects of the template and a few more.
-const CAPACITY: usize = 2048 - FIRST_ENTRY;
+const CAPACITY: usize = 2048 - WAITERS;
 
 #[derive(Clone, Debug)]
 pub struct Image {

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::exercise::exercise;
-use crate::image::{DIRECTORY_WORD, FIRST_ENTRY, Image, USED, entry, line::MISSES, line::SEQUENCE};
+use crate::image::{
+    DIRECTORY_WORD, FIRST_ENTRY, Image, USED, WAITERS, entry, line::MISSES, line::SEQUENCE,
+};
 use crate::stage::{Parent, Process, Scratch};
 
 /// Some 3 s on two busy cores.
@@ -48,7 +50,7 @@ fn odd_number() -> impl Strategy<Value = u64> {
     prop_oneof![
         any::<u64>(),
         0..200u64,
-        (0..4096u64).prop_map(|n| n * 8),
+        (0..8192u64).prop_map(|n| n * 8),
         (0..64u32).prop_map(|bit| 1 << bit),
         (0..64u32, 0..3u64).prop_map(|(bit, less)| (1u64 << bit).wrapping_sub(less)),
         Just(u64::MAX),
@@ -59,7 +61,8 @@ fn odd_number() -> impl Strategy<Value = u64> {
 fn damage(size: usize) -> impl Strategy<Value = Damage> {
     let place = prop_oneof![
         1 => 0..DIRECTORY_WORD / 8,
-        4 => DIRECTORY_WORD / 8..(FIRST_ENTRY + 128) / 8,
+        4 => DIRECTORY_WORD / 8..(WAITERS + 128) / 8,
+        4 => FIRST_ENTRY / 8..(FIRST_ENTRY + 128) / 8,
         4 => FIRST_ENTRY / 8..size / 8,
     ]
     .boxed();

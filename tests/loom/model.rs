@@ -9,6 +9,7 @@ use loom::model::Builder;
 use loom::thread::{self, JoinHandle};
 use shmcount::Shareable;
 use shmcount::raw::committed::{Committed, Line};
+use shmcount::raw::patience::FirstLook;
 use shmcount::raw::protocol::{Announce, Protocol, ReleaseBy, Wakes};
 use shmcount::sys::atomic::{AtomicU64, SeqCstFence, make_seq_cst_with};
 use shmcount::sys::backoff::Spin;
@@ -20,6 +21,7 @@ pub const PROTOCOL: Protocol = Protocol {
     announce: Announce::AtomicOnly,
     wakes: Wakes::Generation,
     sleeps_on_both: true,
+    first_look: FirstLook::NEVER,
     spin: Spin::Never,
 };
 

@@ -17,7 +17,7 @@ use crate::stage::{Parent, Process, Scratch};
 
 /// Where a segment says how many of its bytes are in use, and what it says when it is empty.
 const USED: u64 = 296;
-const FIRST_ENTRY: u64 = 320;
+const FIRST_ENTRY: u64 = 320 + 64 * 64;
 
 /// Runs `child` in a forked child of this process, which must have one thread; returns how it
 /// ended. A child that panics ends with 101.

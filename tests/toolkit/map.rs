@@ -194,12 +194,12 @@ pub fn a_full_map_refuses_new_keys_and_changes_nothing() {
     }
     let before = sorted(&map);
     let full = MapError::Full { capacity: 3 };
-    assert_eq!(map.insert("d", 1), Err(full));
-    assert_eq!(map.get_or_insert("d", 1), Err(full));
-    assert_eq!(map.fetch_add("d", 1), Err(full));
+    assert_eq!(map.insert("d", 1), Err(full.clone()));
+    assert_eq!(map.get_or_insert("d", 1), Err(full.clone()));
+    assert_eq!(map.fetch_add("d", 1), Err(full.clone()));
     let too_long = MapError::KeyTooLong { length: 9, most: 8 };
-    assert_eq!(map.insert("123456789", 1), Err(too_long));
-    assert_eq!(map.fetch_add("123456789", 1), Err(too_long));
+    assert_eq!(map.insert("123456789", 1), Err(too_long.clone()));
+    assert_eq!(map.fetch_add("123456789", 1), Err(too_long.clone()));
     assert_eq!(map.get("123456789"), None);
     assert_eq!(map.remove("123456789"), Ok(None));
     assert_eq!(map.update("d", |_| ()), Ok(None));

@@ -65,7 +65,7 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         event set NAME/event --timeout 0
         push NAME x
         push NAME/queue a-text-that-is-longer-than-the-whole-queue-can-ever-be-whatever-happens
-        push NAME/queue a-text-that-is-longer-than-what-is-left --timeout 0
+        push NAME/queue a-text-of-just-as-many-bytes-as-the-empty-queue-can-take --timeout 0
         push NAME/closed x
         pop NAME/event
         pop NAME/closed
