@@ -27,7 +27,7 @@ pub(super) struct Add {
         allow_negative_numbers = true
     )]
     by: i64,
-    /// Make the number, and its segment, when they are missing
+    /// Make the number, or a map for [KEY], and the segment, when they are missing
     #[arg(long)]
     create: bool,
 }

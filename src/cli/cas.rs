@@ -10,7 +10,8 @@ use super::output;
 /// Change a number from OLD to NEW, if it is OLD
 #[derive(Args)]
 #[command(after_help = "\
-Prints the number that was there. Of processes that do the same at once, one succeeds.
+Prints the number that was there. Of processes that do the same at once, one succeeds. A key that \
+a map does not have is taken for 0.
 
 Exit status: 0 it was OLD and is NEW; 1 it was another and is unchanged.
 
@@ -24,7 +25,7 @@ pub(super) struct Cas {
     /// What it is to be afterwards
     #[arg(allow_negative_numbers = true)]
     new: i64,
-    /// Make the number, 0, and its segment, when they are missing
+    /// Make the number, 0, or a map for [KEY], and the segment, when they are missing
     #[arg(long)]
     create: bool,
 }

@@ -48,16 +48,13 @@ fn for_shell(shell: Shell) -> String {
     }
 }
 
-/// Returns the verbs whose first argument is a name.
+/// Returns the verbs that take a name.
 fn verbs_with_names() -> Vec<String> {
     let takes_name = |verb: &clap::Command| {
-        let mut positionals = verb.get_positionals();
-        let first = positionals.next();
-        first.is_some_and(|argument| {
-            argument
-                .get_value_names()
-                .is_some_and(|names| names[0] == "NAME")
-        })
+        let names = verb
+            .get_positionals()
+            .filter_map(|argument| argument.get_value_names());
+        names.flatten().any(|name| name == "NAME")
     };
     let command = Cli::command();
     let verbs = command.get_subcommands().filter(|verb| takes_name(verb));

@@ -4,6 +4,9 @@ use clap::{Args, ValueEnum};
 
 use super::address::Address;
 use super::exit_code::Failure;
+use super::number::KEY_BYTES;
+use super::object::with_article;
+use super::queue::CAPACITY;
 use crate::segment::{Error, Segment, SegmentOptions};
 
 /// Make a number, a lock or another object, and its segment if that is missing
@@ -13,6 +16,7 @@ An object that is there already is an error, unless --exist-ok is given and it i
 
 Examples:
   shmcount create visits --value 10
+  shmcount create hits array --len 24
   shmcount create jobs/slots semaphore --permits 4")]
 pub(super) struct Create {
     /// Segment, or SEGMENT/OBJECT, to make
@@ -20,9 +24,18 @@ pub(super) struct Create {
     /// What to make
     #[arg(value_enum, default_value_t = New::Value, hide_default_value = true)]
     kind: New,
-    /// Number to start with, of a value [default: 0]
+    /// Number to start with, of a value or each element of an array [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     value: Option<i64>,
+    /// Elements of an array
+    #[arg(long, value_name = "N")]
+    len: Option<usize>,
+    /// Keys that a map takes, or bytes of a queue [default of a queue: 32768]
+    #[arg(long, value_name = "N")]
+    capacity: Option<usize>,
+    /// Bytes that a key of a map may have [default: 64]
+    #[arg(long, value_name = "N")]
+    key_bytes: Option<usize>,
     /// Permits of a semaphore
     #[arg(long, value_name = "N")]
     permits: Option<u32>,
@@ -38,8 +51,17 @@ pub(super) struct Create {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum New {
     Value,
+    /// Added to without waiting, by many
+    Counter,
+    Array,
+    Map,
     Lock,
+    /// In the order of asking
+    FifoLock,
     Semaphore,
+    Event,
+    /// Of texts
+    Queue,
 }
 
 impl Create {
@@ -63,28 +85,37 @@ impl Create {
         if self.name.element.is_some() {
             return Err(Failure::usage("elements are made with their array or map"));
         }
-        let options = [
+        // Whether it is given, the kinds that it goes with, whether they need it.
+        let (value, len, capacity) = (
+            self.value.is_some(),
+            self.len.is_some(),
+            self.capacity.is_some(),
+        );
+        let options: [(_, _, &[New], _); 5] = [
+            ("--value", value, &[New::Value, New::Array], false),
+            ("--len", len, &[New::Array], true),
             (
-                "--value",
-                self.value.is_some(),
-                self.kind == New::Value,
-                false,
+                "--capacity",
+                capacity,
+                &[New::Map, New::Queue],
+                self.kind == New::Map,
             ),
-            (
-                "--permits",
-                self.permits.is_some(),
-                self.kind == New::Semaphore,
-                true,
-            ),
+            ("--key-bytes", self.key_bytes.is_some(), &[New::Map], false),
+            ("--permits", self.permits.is_some(), &[New::Semaphore], true),
         ];
-        for (option, is_given, goes_with, is_needed) in options {
+        for (option, is_given, kinds, is_needed) in options {
+            let goes_with = kinds.contains(&self.kind);
             if is_given && !goes_with {
                 return Err(Failure::usage(format!(
-                    "{option} does not go with a {kind}"
+                    "{option} does not go with {}",
+                    with_article(&kind)
                 )));
             }
             if goes_with && is_needed && !is_given {
-                return Err(Failure::usage(format!("a {kind} needs {option}")));
+                return Err(Failure::usage(format!(
+                    "{} needs {option}",
+                    with_article(&kind)
+                )));
             }
         }
         Ok(())
@@ -116,8 +147,10 @@ impl Create {
     fn capacity(&self) -> Result<usize, Failure> {
         match (self.room, self.kind) {
             (Some(room), _) => return Ok(room),
-            (None, New::Value | New::Lock) => return Ok(SegmentOptions::DEFAULT_CAPACITY),
-            (None, New::Semaphore) => {}
+            (None, New::Value | New::Lock | New::Event) => {
+                return Ok(SegmentOptions::DEFAULT_CAPACITY);
+            }
+            (None, _) => {}
         }
         let needed = match self.make(&empty_segment()?) {
             Err(Error::Full { needed, .. }) => needed,
@@ -137,7 +170,25 @@ impl Create {
         let object = &self.name.object;
         match self.kind {
             New::Value => segment.value(object, self.value.unwrap_or(0)).map(drop),
+            New::Array => {
+                let len = self.len.unwrap_or_default();
+                segment
+                    .array(object, len, self.value.unwrap_or(0))
+                    .map(drop)
+            }
+            New::Map => {
+                let key_bytes = self.key_bytes.unwrap_or(KEY_BYTES);
+                let capacity = self.capacity.unwrap_or_default();
+                segment.map::<i64>(object, capacity, key_bytes).map(drop)
+            }
+            New::Counter => segment.counter(object).map(drop),
             New::Lock => segment.lock(object).map(drop),
+            New::FifoLock => segment.fifo_lock(object).map(drop),
+            New::Event => segment.event(object).map(drop),
+            New::Queue => {
+                let capacity = self.capacity.map_or(CAPACITY, |bytes| bytes as u64);
+                segment.bytes_queue(object, capacity).map(drop)
+            }
             New::Semaphore => {
                 let permits = self.permits.unwrap_or_default();
                 segment.semaphore(object, permits).map(drop)

@@ -138,6 +138,16 @@ impl From<sync::AddError> for Failure {
     }
 }
 
+impl From<sync::MapError> for Failure {
+    fn from(error: sync::MapError) -> Self {
+        let help = match error {
+            sync::MapError::Overflow { .. } => Some("the value is unchanged".to_owned()),
+            _ => error.help(),
+        };
+        Self::refused(error, help)
+    }
+}
+
 impl From<sync::LockError> for Failure {
     fn from(error: sync::LockError) -> Self {
         let help = error.help();

@@ -14,6 +14,8 @@ use super::output;
 Reading takes no lock: it waits for nobody and delays nobody. \
 --json prints {\"name\": NAME, \"value\": N}.
 
+Exit status: 0 printed; 1 the map has no such key.
+
 Example: shmcount get visits")]
 pub(super) struct Get {
     /// Segment, SEGMENT/OBJECT, or either with [ELEMENT], to read
@@ -25,7 +27,7 @@ pub(super) struct Get {
 
 impl Get {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let value = Number::at(&self.name)?.load();
+        let value = Number::at(&self.name)?.load()?;
         match self.json {
             true => output::line(json!({"name": self.name.to_string(), "value": value})),
             false => output::line(value),

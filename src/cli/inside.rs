@@ -18,11 +18,16 @@ pub(super) struct Inside {
     pub(super) kind: Option<&'static str>,
     pub(super) r#type: String,
     pub(super) length: u64,
-    /// A number, or the total of a run.
+    /// A number, or the total of a run; the list of an array; of a map, an object; whether an event is set;
+    /// how many items a queue has.
     pub(super) value: Json,
+    /// Whether a queue is closed.
+    pub(super) closed: Option<bool>,
     /// Free permits of a semaphore.
     pub(super) available: Option<u64>,
     pub(super) holders: Vec<Process>,
+    /// Who is known to wait for it.
+    pub(super) waiters: Vec<Process>,
     /// How often the lock was taken over from a holder that died.
     pub(super) recoveries: Option<u32>,
     /// What is wrong with it.
@@ -72,8 +77,10 @@ impl Inside {
             r#type: type_name(entry.element_type(), entry.element_size()),
             length: entry.length(),
             value: Json::Null,
+            closed: None,
             available: None,
             holders: Vec::new(),
+            waiters: Vec::new(),
             recoveries: None,
             error: None,
         };
@@ -92,11 +99,47 @@ impl Inside {
                 self.locked(lock.holder(), lock.recoveries());
                 Ok(())
             }
+            Some(Kind::Array) if object.entry().element_type() == ElementType::I64 => {
+                let array = segment.open_array::<i64>(name)?;
+                self.value = array.snapshot().into();
+                self.locked(array.holder(), array.recoveries());
+                Ok(())
+            }
+            Some(Kind::Map) if object.entry().element_type() == ElementType::I64 => {
+                let map = segment.open_map::<i64>(name)?;
+                let key = |key: Vec<u8>| String::from_utf8_lossy(&key).into_owned();
+                let pairs = map.snapshot().into_iter();
+                self.value = pairs
+                    .map(|(text, value)| (key(text), Json::from(value)))
+                    .collect();
+                self.locked(map.holder(), map.recoveries());
+                Ok(())
+            }
+            Some(Kind::Counter) => {
+                self.value = segment.counter(name)?.sum().into();
+                Ok(())
+            }
+            Some(Kind::FifoLock) => {
+                let lock = segment.fifo_lock(name)?;
+                self.locked(lock.holder(), lock.recoveries());
+                self.waiters = lock.waiters().into_iter().map(Process::of).collect();
+                Ok(())
+            }
             Some(Kind::Semaphore) => {
                 let permits = u32::try_from(self.length).unwrap_or(u32::MAX);
                 let semaphore = segment.semaphore(name, permits)?;
                 self.available = Some(semaphore.available() as u64);
                 self.holders = semaphore.holders().into_iter().map(Process::of).collect();
+                Ok(())
+            }
+            Some(Kind::Event) => {
+                self.value = segment.event(name)?.is_set().into();
+                Ok(())
+            }
+            Some(Kind::BytesQueue) => {
+                let queue = segment.open_bytes_queue(name)?;
+                self.value = queue.len().into();
+                self.closed = Some(queue.is_closed());
                 Ok(())
             }
             _ => Ok(()),
@@ -153,13 +196,32 @@ impl Inside {
                 facts.push(format!("{available} of {} free", self.length));
             }
             (Json::Null, None) => {}
+            (Json::Array(elements), _) => facts.push(elements_told(elements)),
+            (Json::Object(pairs), _) => {
+                facts.push(format!("{} of {} keys", pairs.len(), self.length));
+            }
+            (Json::Bool(is_set), _) => {
+                facts.push(if *is_set { "set" } else { "not set" }.to_owned());
+            }
+            (items, _) if self.closed.is_some() => {
+                facts.push(if items == 1 {
+                    "1 item".to_owned()
+                } else {
+                    format!("{items} items")
+                });
+            }
             (value, _) => facts.push(value.to_string()),
         }
+        if self.closed == Some(true) {
+            facts.push("closed".to_owned());
+        }
         if !self.holders.is_empty() {
-            let holders: Vec<String> = self.holders.iter().map(Process::told).collect();
-            facts.push(format!("held by {}", holders.join(", ")));
-        } else if self.kind == Some("lock") {
+            facts.push(format!("held by {}", list(&self.holders)));
+        } else if matches!(self.kind, Some("lock" | "fifo-lock")) {
             facts.push("free".to_owned());
+        }
+        if !self.waiters.is_empty() {
+            facts.push(format!("waited for by {}", list(&self.waiters)));
         }
         match self.recoveries {
             None | Some(0) => {}
@@ -171,11 +233,27 @@ impl Inside {
     }
 }
 
+fn list(processes: &[Process]) -> String {
+    let told: Vec<String> = processes.iter().map(Process::told).collect();
+    told.join(", ")
+}
+
 /// Cuts a command so that it can stand within a line.
 fn shortened(command: &str) -> String {
     const MOST: usize = 40;
     match command.char_indices().nth(MOST) {
         None => command.to_owned(),
         Some((end, _)) => format!("{}…", &command[..end]),
+    }
+}
+
+/// Says what is in an array, as far as there is room in a line.
+fn elements_told(elements: &[Json]) -> String {
+    const MOST: usize = 8;
+    let first = elements.iter().take(MOST).map(Json::to_string);
+    let first = first.collect::<Vec<_>>().join(" ");
+    match elements.len() {
+        0..=MOST => first,
+        all => format!("{first} … ({all} elements)"),
     }
 }

@@ -18,7 +18,7 @@ use crate::sys::shm;
 What cannot be used is listed with what is wrong. A stale segment is one that `shmcount rm --stale` \
 removes.
 
---json prints a list of objects with the keys name, bytes, created (seconds since 1970), age_s, objects, \
+--json prints a list of objects with the keys name, bytes, created (seconds since 1970), age_s, objects, attached, \
 temporary, stale, and error, which is null or what is wrong; then the others are null.
 
 Example: shmcount ls")]
@@ -39,6 +39,7 @@ struct Listed {
     created: Option<u64>,
     age_s: Option<u64>,
     objects: Option<usize>,
+    attached: Option<usize>,
     temporary: Option<bool>,
     stale: Option<bool>,
     error: Option<String>,
@@ -58,7 +59,7 @@ impl Ls {
         match rows.is_empty() {
             true => Ok(()),
             false => output::text(table::of(
-                &["NAME", "SIZE", "AGE", "OBJECTS", "STATE"],
+                &["NAME", "SIZE", "AGE", "OBJECTS", "ATTACHED", "STATE"],
                 &rows,
             )),
         }
@@ -115,6 +116,7 @@ impl Listed {
                 created: Some(since_1970(segment.created())),
                 age_s: Some(age_of(&segment).as_secs()),
                 objects: Some(objects),
+                attached: others_attached(&segment).map(|pids| pids.len()),
                 temporary: Some(segment.is_temporary()),
                 stale: Some(is_stale(&segment)),
                 error: None,
@@ -125,6 +127,7 @@ impl Listed {
                 created: None,
                 age_s: None,
                 objects: None,
+                attached: None,
                 temporary: None,
                 stale: None,
                 error: Some(what_is_wrong(&error)),
@@ -145,6 +148,7 @@ impl Listed {
             or_dash(self.bytes.map(table::bytes)),
             or_dash(self.age_s.map(|age| table::age(Duration::from_secs(age)))),
             or_dash(self.objects.map(|objects| objects.to_string())),
+            or_dash(self.attached.map(|attached| attached.to_string())),
             state,
         ]
     }
@@ -157,6 +161,13 @@ fn what_is_wrong(error: &Error) -> String {
         Error::System { source, .. } => source.to_string(),
         error => error.to_string(),
     }
+}
+
+/// Returns which processes of this user have a segment open, except this one; none, if that is not known.
+pub(super) fn others_attached(segment: &Segment) -> Option<Vec<u32>> {
+    let mut pids = segment.attached().ok()?;
+    pids.retain(|pid| *pid != std::process::id());
+    Some(pids)
 }
 
 pub(super) fn age_of(segment: &Segment) -> Duration {

@@ -9,7 +9,7 @@ use super::nearest;
 use crate::contender::MAIN;
 use crate::raw::shareable::ElementType;
 use crate::segment::{self, Entry, Kind, Name, Segment};
-use crate::sync::Value;
+use crate::sync::{Array, BytesQueue, Counter, Event, Map, Value};
 
 /// An object that is there.
 pub(super) struct Object {
@@ -65,11 +65,74 @@ impl Object {
     pub(super) fn value(&self) -> Result<Value<i64>, Failure> {
         self.expect(Kind::Value, "a value")?;
         self.expect_whole()?;
+        self.expect_i64()?;
+        Ok(self.segment.open_value(self.entry.name())?)
+    }
+
+    /// Opens the array of numbers that the object is, and says which of them the address names.
+    pub(super) fn element(&self) -> Result<(Array<i64>, usize), Failure> {
+        self.expect_i64()?;
+        let array = self.segment.open_array(self.entry.name())?;
+        let element = self.element_named("[INDEX]")?;
+        let index = element.parse().ok().filter(|index| *index < array.len());
+        match index {
+            Some(index) => Ok((array, index)),
+            None => Err(Failure::usage(format!(
+                "array '{}' has no element [{element}], expected 0 to {}",
+                self.full_name(),
+                array.len().saturating_sub(1)
+            ))),
+        }
+    }
+
+    /// Opens the map of numbers that the object is, and says which key the address names.
+    pub(super) fn key(&self) -> Result<(Map<i64>, String), Failure> {
+        self.expect_i64()?;
+        let map = self.segment.open_map(self.entry.name())?;
+        Ok((map, self.element_named("[KEY]")?.to_owned()))
+    }
+
+    /// Opens the counter that the object is.
+    pub(super) fn counter(&self) -> Result<Counter, Failure> {
+        self.expect_whole()?;
+        Ok(self.segment.counter(self.entry.name())?)
+    }
+
+    /// Opens the event that the object is.
+    pub(super) fn event(&self) -> Result<Event, Failure> {
+        self.expect(Kind::Event, "an event")?;
+        self.expect_whole()?;
+        Ok(self.segment.event(self.entry.name())?)
+    }
+
+    /// Opens the queue of texts that the object is.
+    pub(super) fn lines(&self) -> Result<BytesQueue, Failure> {
+        self.expect(Kind::BytesQueue, "a queue of texts")?;
+        self.expect_whole()?;
+        Ok(self.segment.open_bytes_queue(self.entry.name())?)
+    }
+
+    fn element_named(&self, what: &str) -> Result<&str, Failure> {
+        let element = self.address.element.as_deref();
+        let missing = || {
+            let kind = with_article(self.entry.kind().map_or("unknown", Kind::name));
+            Failure::refused(
+                format!(
+                    "object '{}' is {kind}, expected one of its elements",
+                    self.full_name()
+                ),
+                Some(format!("name one: '{}{what}'", self.address)),
+            )
+        };
+        element.ok_or_else(missing)
+    }
+
+    fn expect_i64(&self) -> Result<(), Failure> {
         match self.entry.element_type() {
-            ElementType::I64 => Ok(self.segment.open_value(self.entry.name())?),
+            ElementType::I64 => Ok(()),
             found => Err(Failure::refused(
                 format!(
-                    "object '{}' is a value of type {}, expected i64",
+                    "object '{}' is of type {}, expected i64",
                     self.full_name(),
                     type_name(found, self.entry.element_size())
                 ),
@@ -99,14 +162,15 @@ impl Object {
             Some(Kind::Value | Kind::Counter) => {
                 format!("read it with `shmcount get {name}`, change it with `shmcount add {name}`")
             }
-            Some(Kind::Array | Kind::Map) => {
-                format!("name one of its elements: `shmcount get '{name}[ELEMENT]'`")
-            }
-            Some(Kind::Lock | Kind::FifoLock) => {
+            Some(Kind::Lock) => {
                 format!("hold it while a command runs: `shmcount lock {name} -- COMMAND`")
             }
             Some(Kind::Semaphore) => {
                 format!("hold a permit while a command runs: `shmcount sem {name} -- COMMAND`")
+            }
+            Some(Kind::Event) => format!("use `shmcount event`: `shmcount event wait {name}`"),
+            Some(Kind::BytesQueue) => {
+                format!("use `shmcount push {name}` and `shmcount pop {name}`")
             }
             _ => format!("look at it with `shmcount show {}`", name.segment),
         };

@@ -4,7 +4,7 @@
 //! failure to write a result is one.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, StdoutLock, Write};
 
 use super::exit_code::{Failure, REFUSED};
 use crate::sys::stdout;
@@ -28,9 +28,13 @@ pub(super) fn text(text: impl Display) -> Result<(), Failure> {
 
 /// Writes a result, and tells whether somebody is there to read more.
 pub(super) fn is_read(text: impl Display) -> Result<bool, Failure> {
+    written(|output| write!(output, "{text}"))
+}
+
+fn written(write: impl FnOnce(&mut StdoutLock) -> io::Result<()>) -> Result<bool, Failure> {
     check()?;
     let mut output = io::stdout().lock();
-    match write!(output, "{text}").and_then(|()| output.flush()) {
+    match write(&mut output).and_then(|()| output.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::refused(
@@ -38,6 +42,11 @@ pub(super) fn is_read(text: impl Display) -> Result<bool, Failure> {
             None,
         )),
     }
+}
+
+/// Writes a result of any bytes, and tells whether somebody is there to read more.
+pub(super) fn bytes(bytes: &[u8]) -> Result<bool, Failure> {
+    written(|output| output.write_all(bytes))
 }
 
 /// Writes a result in one line.

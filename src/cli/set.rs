@@ -19,7 +19,7 @@ pub(super) struct Set {
     /// The number
     #[arg(value_name = "N", allow_negative_numbers = true)]
     value: i64,
-    /// Make the number, and its segment, when they are missing
+    /// Make the number, or a map for [KEY], and the segment, when they are missing
     #[arg(long)]
     create: bool,
 }

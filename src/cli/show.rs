@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::address::Address;
 use super::exit_code::Failure;
 use super::inside::{Inside, Process};
-use super::ls::{age_of, since_1970};
+use super::ls::{age_of, others_attached, since_1970};
 use super::object::Object;
 use super::rm::is_stale;
 use super::{output, table};
@@ -16,8 +16,8 @@ use crate::segment::{Release, Segment};
 #[derive(Args)]
 #[command(after_help = "\
 Looks without taking a lock. --json prints one object with the keys name, path, bytes, created (seconds \
-since 1970), age_s, release, temporary, stale, creator {pid, command, alive}, and objects, a list with the \
-keys object, kind, type, length, value, available, holders [{pid, command}], recoveries and error.
+since 1970), age_s, release, temporary, stale, creator {pid, command, alive}, attached [{pid, command}], and objects, a list with the \
+keys object, kind, type, length, value, closed, available, holders and waiters [{pid, command}], recoveries and error.
 
 Example: shmcount show visits")]
 pub(super) struct Show {
@@ -40,6 +40,7 @@ struct Shown {
     temporary: bool,
     stale: bool,
     creator: Creator,
+    attached: Vec<Process>,
     objects: Vec<Inside>,
 }
 
@@ -84,7 +85,8 @@ impl Shown {
             temporary: segment.is_temporary(),
             stale: is_stale(segment),
             creator: Creator::of(segment),
-            objects: objects.iter().map(Inside::of).collect(),
+            attached: attached(segment),
+            objects: inside(segment, objects),
         }
     }
 
@@ -101,6 +103,10 @@ impl Shown {
             self.name,
             self.creator.told()
         );
+        if !self.attached.is_empty() {
+            let attached: Vec<String> = self.attached.iter().map(Process::told).collect();
+            text.push_str(&format!("attached: {}\n", attached.join(", ")));
+        }
         let row = |object: &Inside| vec![object.object.clone(), object.kind_told(), object.told()];
         let rows: Vec<Vec<String>> = self.objects.iter().map(row).collect();
         match rows.is_empty() {
@@ -131,4 +137,27 @@ impl Creator {
             false => format!("{}, which has ended", self.process.told()),
         }
     }
+}
+
+/// Returns who else has a segment open. Nobody, when `/proc` does not tell.
+fn attached(segment: &Segment) -> Vec<Process> {
+    let pids = others_attached(segment).unwrap_or_default();
+    pids.into_iter().map(Process::of_pid).collect()
+}
+
+/// Looks into objects, and at who waits for their locks.
+fn inside(segment: &Segment, objects: &[Object]) -> Vec<Inside> {
+    // A damaged directory was found when the objects were.
+    let waiters = segment.waiters().unwrap_or_default();
+    let look = |object: &Object| {
+        let mut inside = Inside::of(object);
+        if inside.waiters.is_empty() {
+            let here = waiters
+                .iter()
+                .filter(|waiter| waiter.object == inside.object);
+            inside.waiters = here.map(|waiter| Process::of_pid(waiter.pid)).collect();
+        }
+        inside
+    };
+    objects.iter().map(look).collect()
 }

@@ -6,8 +6,8 @@ use clap::{Args, Command, CommandFactory, Subcommand};
 
 use super::exit_code::Outcome;
 use super::{
-    Cli, add, bench, cas, completions, create, get, lock, ls, man, rm, run, sem, set, show, wait,
-    watch,
+    Cli, add, bench, cas, completions, create, event, get, lock, ls, man, queue, rm, run, sem, set,
+    show, wait, watch,
 };
 
 macro_rules! verbs {
@@ -44,6 +44,10 @@ verbs! {
     "wait" => Wait(wait::Wait),
     "lock" => Lock(lock::Lock),
     "sem" => Sem(sem::Sem),
+    "event" => Event(event::Event),
+    "push" => Push(queue::Push),
+    "pop" => Pop(queue::Pop),
+    "close" => Close(queue::Close),
     "ls" => Ls(ls::Ls),
     "show" => Show(show::Show),
     "watch" => Watch(watch::Watch),

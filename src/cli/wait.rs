@@ -39,7 +39,7 @@ impl Wait {
     pub(super) fn run(self) -> Result<(), Failure> {
         output::check()?;
         let number = Number::at(&self.name)?;
-        match number.wait_until(self.until, self.timeout) {
+        match number.wait_until(self.until, self.timeout)? {
             Ok(value) if self.json => {
                 output::line(json!({"name": self.name.to_string(), "value": value}))
             }

@@ -15,6 +15,20 @@ fn errors_say_what_is_wrong_and_what_to_do() {
     segment.value("record", [0u64; 3]).unwrap();
     segment.lock("lock").unwrap();
     segment.semaphore("slots", 3).unwrap();
+    segment.array("array", 3, 0i64).unwrap();
+    segment
+        .map::<i64>("map", 1, 8)
+        .unwrap()
+        .insert("k", 1)
+        .unwrap();
+    segment.counter("counter").unwrap();
+    segment.event("event").unwrap();
+    segment
+        .bytes_queue("queue", 64)
+        .unwrap()
+        .push(b"x")
+        .unwrap();
+    segment.bytes_queue("closed", 64).unwrap().close().unwrap();
     let run = [
         "run", "--procs", "1", "--adds", "1", "--keep", "--name", &total,
     ];
@@ -32,6 +46,35 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         get MISSING
         get a//b
         gte NAME
+        get NAME/array
+        get NAME/array[3]
+        get NAME/array[x]
+        get NAME/map
+        get NAME/map[x]
+        get NAME/event
+        get NAME/queue
+        add NAME/map[x]
+        add NAME/map[a-long-key]
+        set NAME/counter 1
+        cas NAME/counter 0 1
+        wait NAME/counter --until >5
+        wait NAME/array[1] --until >5
+        event
+        event set NAME
+        event wait NAME/event --timeout 0
+        event set NAME/event --timeout 0
+        push NAME x
+        push NAME/queue a-text-that-is-longer-than-the-whole-queue-can-ever-be-whatever-happens
+        push NAME/queue a-text-of-just-as-many-bytes-as-the-empty-queue-can-take --timeout 0
+        push NAME/closed x
+        pop NAME/event
+        pop NAME/closed
+        close NAME
+        create NAME/new array
+        create NAME/new array --len 0
+        create NAME/new map
+        create NAME/new map --capacity 0
+        create NAME/new queue --capacity 0
         add NAME x
         add NAME 1 2
         add NAME --creat

@@ -40,6 +40,7 @@ fn segments_are_listed_with_size_age_and_objects() {
     let entry = listed(&name);
     let expected = [
         "age_s",
+        "attached",
         "bytes",
         "created",
         "error",
@@ -117,6 +118,7 @@ fn show_tells_of_values_locks_and_permits_and_who_holds_them() {
     let shown = parsed(&shmcount(&["show", "--json", &name]));
     let expected = [
         "age_s",
+        "attached",
         "bytes",
         "created",
         "creator",

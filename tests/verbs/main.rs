@@ -7,6 +7,7 @@ mod help;
 mod looking;
 mod making;
 mod numbers;
+mod objects;
 #[path = "../run/program.rs"]
 #[expect(dead_code, reason = "runs are started by the tests of `run` alone")]
 mod program;
