@@ -19,6 +19,8 @@ mod located;
 mod name;
 mod object;
 mod options;
+#[cfg(feature = "cli")]
+mod token;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -40,6 +42,8 @@ pub use located::Located;
 pub use name::Name;
 pub use object::{Object, Room};
 pub use options::{Release, SegmentOptions, Spin};
+#[cfg(feature = "cli")]
+pub(crate) use token::Token;
 
 /// A segment that this process has mapped. Clones share the mapping; the last one unmaps it.
 #[derive(Clone)]

@@ -10,10 +10,14 @@ pub mod atomic;
 pub mod backoff;
 #[cfg(not(loom))]
 pub mod bell;
+#[cfg(all(feature = "cli", not(loom)))]
+pub mod byte_lock;
 #[cfg(not(loom))]
 pub mod clock;
 #[cfg(not(loom))]
 pub mod futex;
+#[cfg(all(feature = "cli", not(loom)))]
+pub mod inherited;
 #[cfg(not(loom))]
 pub mod membarrier;
 #[cfg(loom)]
@@ -26,6 +30,8 @@ pub mod robust_list;
 pub mod shm;
 #[cfg(feature = "cli")]
 pub mod stdout;
+#[cfg(all(feature = "cli", not(loom)))]
+pub mod ward;
 
 #[cfg(loom)]
 pub use modelled::{atomic, clock, futex, membarrier, robust_list};
