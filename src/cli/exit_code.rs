@@ -16,9 +16,9 @@ pub(super) const FAILED: u8 = 3;
 /// The system or the segment refused.
 pub(super) const REFUSED: u8 = 4;
 /// A command was found and cannot be run.
-const CANNOT_RUN: u8 = 126;
+pub(super) const CANNOT_RUN: u8 = 126;
 /// A command was not found.
-const NOT_FOUND: u8 = 127;
+pub(super) const NOT_FOUND: u8 = 127;
 
 /// Why a verb ends otherwise than with 0.
 pub(super) enum Failure {

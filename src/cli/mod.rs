@@ -5,10 +5,14 @@
 mod address;
 mod args;
 mod bench;
+mod command;
 mod exit_code;
+mod lock;
 mod output;
 mod run;
+mod sem;
 mod value;
+mod waiting;
 mod worker;
 mod worker_program;
 
@@ -42,6 +46,8 @@ enum Verb {
     Add(value::Add),
     Set(value::Set),
     Rm(value::Rm),
+    Lock(lock::Lock),
+    Sem(sem::Sem),
 }
 
 /// Runs the program with the arguments of this process.
@@ -62,6 +68,9 @@ pub fn main() -> ExitCode {
         Verb::Add(add) => add.run(),
         Verb::Set(set) => set.run(),
         Verb::Rm(rm) => rm.run(),
+        // Their exit status is the command's.
+        Verb::Lock(lock) => return lock.run(),
+        Verb::Sem(sem) => return sem.run(),
     };
     exit_code::of(done)
 }
