@@ -103,10 +103,10 @@ impl Wait {
 
     /// What is left of the last holder's programs has it.
     pub(super) fn kept(&self, segment: &Segment, what: &str) -> NotHeld {
-        let error = format!("{what} is kept by a program that goes on without who started it");
+        let error = format!("{what} is kept by a program that outlived the one which started it");
         let path = segment.path();
         let help = format!(
-            "find it with `fuser -v {}`; a command with -o hands it on to none",
+            "find it with `fuser -v {}`; what a command with -o starts keeps nothing",
             path.display()
         );
         self.conflict(error, Some(help))

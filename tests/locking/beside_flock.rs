@@ -10,13 +10,13 @@ use std::path::Path;
 
 use crate::rows::{ROWS, Row};
 use crate::stage::Skipped;
-use crate::tool::{Tool, needs_flock};
+use crate::tool::{Tool, needs_program};
 
 const BEGIN: &str = "<!-- table: begin -->\n";
 const END: &str = "<!-- table: end -->\n";
 
 pub fn each_behaviour_of_flock_is_as_the_documentation_says() -> Result<(), Skipped> {
-    let flock = needs_flock()?;
+    let flock = needs_program("flock", "to compare with")?;
     let seen: Vec<[String; 2]> = (ROWS.iter())
         .map(|row| {
             let tools = [Tool::flock(&flock), Tool::shmcount()];

@@ -1,12 +1,14 @@
 //! `shmcount lock` and `shmcount sem`: what flock(1) does, and what a killed process leaves.
 //!
 //! `beside_flock` tries both programs one behaviour at a time and keeps the table of docs/FLOCK.md
-//! true; `deaths` kills once and looks closely, `storm` kills often; `passing` is about what COMMAND
-//! gets and gives back, `messages` about what a user reads. `witness` is the COMMAND that notices when
-//! another runs beside it.
+//! true; `rows` has its rows, `looks` how one looks. `deaths` kills once and looks closely, `storm` kills
+//! often; `passing` is about what COMMAND gets and gives back, `messages` about what a user reads.
+//! `witness` is the COMMAND that notices when another runs beside it, `interrupts` one that counts.
 
 mod beside_flock;
 mod deaths;
+mod interrupts;
+mod looks;
 mod messages;
 mod passing;
 mod rows;
@@ -37,6 +39,7 @@ const TESTS: &[Test] = tests![
     deaths::a_lock_whose_segment_was_removed_meanwhile_is_taken_in_the_new_one,
     deaths::a_waiter_that_is_killed_runs_nothing,
     passing::a_signal_to_the_lock_alone_reaches_its_command,
+    passing::what_a_terminal_sends_is_not_sent_on,
     passing::a_command_gets_signals_and_descriptors_as_they_were,
     passing::a_write_to_the_inherited_descriptor_does_no_harm,
     passing::each_command_of_a_sem_has_a_number_of_its_own,
@@ -50,7 +53,8 @@ const TESTS: &[Test] = tests![
 const ACTS: &[Act] = acts![stage::own_shm_at_all];
 
 fn main() -> ExitCode {
-    if let Some(status) = witness::of_arguments() {
+    let command = witness::of_arguments().or_else(interrupts::of_arguments);
+    if let Some(status) = command {
         return status;
     }
     stage::run(TESTS, ACTS)

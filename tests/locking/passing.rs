@@ -1,14 +1,17 @@
 //! What COMMAND gets, and what it gives back.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 use shmcount::Segment;
 
+use crate::interrupts;
 use crate::running::Running;
-use crate::stage::Scratch;
-use crate::tool::{SHMCOUNT, Tool, command, end_of, output};
+use crate::stage::{Scratch, Skipped};
+use crate::tool::{SHMCOUNT, Tool, command, end_of, needs_program, output};
 
 /// Lists its own descriptors.
 const LIST: [&str; 3] = ["sh", "-c", "cd /proc/$$/fd && echo *"];
@@ -43,6 +46,29 @@ pub fn a_signal_to_the_lock_alone_reaches_its_command() {
         assert_eq!(holder.wait(), format!("by signal {}", signal as i32));
         assert!(tool.is_free());
     }
+}
+
+/// It sends to the whole group; were it sent on as well, a command would get it twice. Two that come at
+/// once are one to who gets them, so this command leaves the group.
+pub fn what_a_terminal_sends_is_not_sent_on() -> Result<(), Skipped> {
+    let script = needs_program("script", "to have a terminal")?;
+    let tool = Tool::shmcount();
+    let what = interrupts::words().join(" ");
+    let line = format!("{SHMCOUNT} lock {} {what}", tool.lock());
+    let words = [&*script.display().to_string(), "-qec", &line, "/dev/null"].map(str::to_owned);
+    let mut terminal = command(&words, &[""; 0])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut output = BufReader::new(terminal.stdout.take().unwrap());
+    output.read_line(&mut said).unwrap();
+    assert_eq!(said.trim(), "ready");
+    let mut keyboard = terminal.stdin.take().unwrap();
+    keyboard.write_all(b"\x03").unwrap();
+    assert_eq!(end_of(terminal.wait().unwrap()), "0");
+    Ok(())
 }
 
 pub fn a_command_gets_signals_and_descriptors_as_they_were() {

@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -21,8 +22,10 @@ const KILLS: u32 = 100;
 /// More than there are permits, and than processors of a small machine.
 const THREADS: u64 = 6;
 const PERMITS: &str = "3";
-/// So many yields that others come and knock meanwhile.
-const TURNS: u32 = 200;
+/// How long one is inside, at most, so that others come and knock meanwhile. Nothing hangs on it.
+const STAY: u64 = 2_000;
+/// From start to end takes about so long: a moment within this may be any.
+const LIFE: u64 = 4_000;
 
 struct Storm {
     lock: Scratch,
@@ -112,8 +115,8 @@ impl Storm {
             false => (vec![SHMCOUNT, "lock", self.lock.name()], "lock"),
         };
         let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-        let turns = random.u32(0..TURNS);
-        let mut what = witness::words(&self.path(file), &self.path("overlaps"), turns);
+        let stay = random.u64(0..STAY);
+        let mut what = witness::words(&self.path(file), &self.path("overlaps"), stay);
         if random.bool() {
             let twice = ["sh", "-c", "\"$@\" && \"$@\"", "sh"].map(str::to_owned);
             what = [twice.to_vec(), what].concat();
@@ -132,7 +135,7 @@ impl Storm {
         let program = Pid::from_raw(child.id() as i32);
         let mut inside = String::new();
         match victim {
-            Victim::Early => (0..random.u32(0..400)).for_each(|_| thread::yield_now()),
+            Victim::Early => thread::sleep(Duration::from_micros(random.u64(0..LIFE))),
             _ => {
                 let mut output = BufReader::new(child.stdout.as_mut().unwrap());
                 output.read_line(&mut inside).unwrap();

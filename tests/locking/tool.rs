@@ -24,12 +24,12 @@ pub enum Tool {
     },
 }
 
-/// Requires flock(1).
-pub fn needs_flock() -> Result<PathBuf, Skipped> {
+/// Requires a program.
+pub fn needs_program(name: &str, why: &str) -> Result<PathBuf, Skipped> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|directory| directory.join("flock"));
-    let found = found.into_iter().find(|file| file.is_file());
-    found.ok_or_else(|| Skipped("there is no flock(1) to compare with".to_owned()))
+    let mut files = std::env::split_paths(&path).map(|directory| directory.join(name));
+    let found = files.find(|file| file.is_file());
+    found.ok_or_else(|| Skipped(format!("there is no {name}(1) {why}")))
 }
 
 impl Tool {

@@ -8,30 +8,31 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
 const WITNESS: &str = "--witness";
 
-/// The words that start it: with the file of witnesses, the file that is told of overlaps, and how
-/// many turns it stays.
-pub fn words(witnesses: &str, overlaps: &str, turns: u32) -> Vec<String> {
+/// The words that start it: with the file of witnesses, the file that is told of overlaps, and for how
+/// many microseconds it stays.
+pub fn words(witnesses: &str, overlaps: &str, microseconds: u64) -> Vec<String> {
     let program = std::env::current_exe().unwrap().display().to_string();
-    let arguments = [WITNESS, witnesses, overlaps, &turns.to_string()].map(str::to_owned);
+    let arguments = [WITNESS, witnesses, overlaps, &microseconds.to_string()].map(str::to_owned);
     [vec![program], arguments.to_vec()].concat()
 }
 
 /// Is it, if the arguments say so.
 pub fn of_arguments() -> Option<ExitCode> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, flag, witnesses, overlaps, turns] = &*arguments else {
+    let [_, flag, witnesses, overlaps, stay] = &*arguments else {
         return None;
     };
-    (flag == WITNESS).then(|| watch(witnesses, overlaps, turns.parse().unwrap()))
+    (flag == WITNESS).then(|| watch(witnesses, overlaps, stay.parse().unwrap()))
 }
 
-fn watch(witnesses: &str, overlaps: &str, turns: u32) -> ExitCode {
+fn watch(witnesses: &str, overlaps: &str, microseconds: u64) -> ExitCode {
     // Of `sem`: no two that run have the same number.
     let permit = std::env::var("SHMCOUNT_PERMIT").map_or(0, |permit| permit.parse().unwrap());
     let file = OpenOptions::new().write(true).open(witnesses).unwrap();
@@ -42,9 +43,7 @@ fn watch(witnesses: &str, overlaps: &str, turns: u32) -> ExitCode {
     }
     // Who is killed may be killed now. Nobody may listen any more.
     let _ = writeln!(std::io::stdout(), "{}", std::process::id());
-    for _ in 0..turns {
-        std::thread::yield_now();
-    }
+    std::thread::sleep(Duration::from_micros(microseconds));
     ExitCode::SUCCESS
 }
 
