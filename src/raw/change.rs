@@ -1,7 +1,7 @@
 //! A change of journaled words that is under way: what its owner has touched so far.
 
 use super::journal::Journaled;
-use super::shareable::Words;
+use super::shareable::{Shareable, Words, is_one_word, to_word, words_from};
 use crate::sys::atomic::{Relaxed, Release};
 
 /// What an element or an entry of a map takes: their changes need no memory of the process.
@@ -30,7 +30,7 @@ impl<'a> Change<'a> {
     /// # Panics
     ///
     /// When there is no such word.
-    #[inline]
+    #[inline(always)]
     pub fn store(&mut self, index: usize, new: u64) {
         let word = &self.words.data()[index];
         // Relaxed: only the owner writes it.
@@ -45,6 +45,21 @@ impl<'a> Change<'a> {
         // Release: pairs with the Acquire in `Reading`: who sees this sees the head that counts its
         // entry. And the kernel, which may end this thread anywhere, finds it written after that.
         word.store(new, Release);
+    }
+
+    /// Puts a value in the place of the one whose words begin at `start`.
+    ///
+    /// # Panics
+    ///
+    /// When there are not as many words.
+    #[inline(always)]
+    pub fn store_value<T: Shareable>(&mut self, start: usize, value: &T) {
+        if is_one_word::<T>() {
+            return self.store(start, to_word(value));
+        }
+        for (index, word) in words_from(bytemuck::bytes_of(value)).enumerate() {
+            self.store(start + index, word);
+        }
     }
 
     /// Tells whether there is something to commit.
@@ -85,7 +100,7 @@ struct Noted {
 
 impl Noted {
     /// Takes a word in; tells whether it was not there before.
-    #[inline]
+    #[inline(always)]
     fn insert(&mut self, index: usize) -> bool {
         if !self.bits.is_empty() {
             return self.insert_as_bit(index);

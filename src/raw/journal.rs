@@ -24,6 +24,9 @@
 //! the one before: one bit would tell them apart, and there are 32. A reader that loads version `v` with
 //! Acquire finds a head not older than `v - 1`; one that is newer than `v` was written behind the commit of
 //! a newer version, which the reader's second look then sees in all 64 bits.
+//!
+//! The path of a small change is inlined whatever the compiler thinks: left as calls, it took 195
+//! instructions for one element instead of 110.
 
 use std::hint::spin_loop;
 use std::time::Duration;
@@ -139,7 +142,7 @@ impl<'a> Journaled<'a> {
     /// # Errors
     ///
     /// [`Refused`], with nothing held.
-    #[inline]
+    #[inline(always)]
     pub fn lock(
         self,
         me: Thread,
@@ -164,7 +167,7 @@ impl<'a> Journaled<'a> {
     /// # Safety
     ///
     /// The calling thread is `me`, and took the lock with `lock` or `try_lock`, which gave it `change`.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn unlock(self, me: Thread, change: &Change<'a>, is_kept: bool) {
         if !is_kept {
             self.restore(change.journaled());
@@ -181,7 +184,7 @@ impl<'a> Journaled<'a> {
     /// # Errors
     ///
     /// [`Refused`], with nothing changed.
-    #[inline]
+    #[inline(always)]
     pub fn modify<R>(
         self,
         me: Thread,
@@ -196,7 +199,7 @@ impl<'a> Journaled<'a> {
     }
 
     /// Begins a change: of whole words, whatever became of the last owner.
-    #[inline]
+    #[inline(always)]
     fn begin(self, version: u64) -> Change<'a> {
         let version = match self.entries_of(version) {
             0 => version,
@@ -243,7 +246,7 @@ impl<'a> Journaled<'a> {
     }
 
     /// Returns how many entries there are of a version.
-    #[inline]
+    #[inline(always)]
     fn entries_of(self, version: u64) -> usize {
         // Acquire: pairs with the Release in `note`: that many entries are there.
         let head = self.head.load(Acquire);
@@ -261,7 +264,7 @@ impl<'a> Journaled<'a> {
     }
 
     /// Writes an entry behind so many others of a version. Only the owner may, for a word that has none.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note(self, version: u64, entries: usize, index: usize, old: u64) {
         let entry = &self.entries[ENTRY * entries..][..ENTRY];
         // Pairs with the fence in `read`: who sees one of these stores, over the entry of an earlier

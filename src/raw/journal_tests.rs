@@ -146,3 +146,19 @@ fn a_pause_that_nobody_ends_is_over_by_itself() {
     memory.add_to_all(true);
     assert_eq!(memory.words[1].load(Relaxed), 0);
 }
+
+#[test]
+fn a_reader_that_is_overtaken_often_asks_for_a_pause_until_it_is_done() {
+    let memory = Memory::new(1);
+    let mut tries = 0;
+    let seen = memory.view().read(|words| {
+        tries += 1;
+        assert_eq!(memory.words[1].load(Relaxed), u64::from(tries > 16));
+        if tries < 20 {
+            memory.add_to_all(true);
+        }
+        words.word(0)
+    });
+    assert_eq!((tries, seen), (20, 19));
+    assert_eq!(memory.words[1].load(Relaxed), 0);
+}

@@ -92,6 +92,9 @@ pub trait Words {
     /// When there are not as many.
     #[inline]
     fn value<T: Shareable>(&self, start: usize) -> T {
+        if is_one_word::<T>() {
+            return from_word(self.word(start));
+        }
         let mut value = T::zeroed();
         let chunks = bytemuck::bytes_of_mut(&mut value).chunks_mut(8);
         for (index, bytes) in chunks.enumerate() {
@@ -121,6 +124,11 @@ impl Words for [AtomicU64] {
 #[inline]
 pub fn words_from(bytes: &[u8]) -> impl Iterator<Item = u64> {
     bytes.chunks(8).map(word_from)
+}
+
+/// Tells whether a `T` takes one word: most do, and need no loop.
+pub(super) const fn is_one_word<T>() -> bool {
+    words_of::<T>() == 1
 }
 
 /// Writes a value word by word. Readers that look at the same time see whole words.

@@ -11,7 +11,6 @@
 //! after one round, and nothing that is read is used as an index.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 
 use super::change::Change;
 use super::shareable::{Shareable, Words, words_from, words_of};
@@ -179,7 +178,7 @@ impl<V: Shareable> Table<V> {
     /// Returns the value at a place where a key was found.
     #[inline]
     pub fn value(self, words: &(impl Words + ?Sized), place: usize) -> V {
-        words.value(self.values(place).start)
+        words.value(self.value_start(place))
     }
 
     /// Returns all keys and values, in no order.
@@ -192,10 +191,7 @@ impl<V: Shareable> Table<V> {
     /// Puts another value where a key was found.
     #[inline]
     pub fn set(self, change: &mut Change<'_>, place: usize, value: &V) {
-        let new = words_from(bytemuck::bytes_of(value));
-        self.values(place)
-            .zip(new)
-            .for_each(|(index, word)| change.store(index, word));
+        change.store_value(self.value_start(place), value);
     }
 
     /// Puts a key and its value where a free place was found.
@@ -279,9 +275,8 @@ impl<V: Shareable> Table<V> {
     }
 
     #[inline]
-    fn values(self, place: usize) -> Range<usize> {
-        let start = self.start_of(place) + 1 + self.key_words;
-        start..start + words_of::<V>()
+    const fn value_start(self, place: usize) -> usize {
+        self.start_of(place) + 1 + self.key_words
     }
 
     /// Returns the place that a mark's hash names.

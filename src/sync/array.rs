@@ -11,8 +11,7 @@ use super::array_guard::ArrayGuard;
 use super::error::{AddError, Holder, LockError};
 use super::integer::Integer;
 use super::journal::{Journal, check_words};
-use crate::raw::change::Change;
-use crate::raw::shareable::{Shareable, Words, words_from, words_of, write_words};
+use crate::raw::shareable::{Shareable, Words, words_of, write_words};
 use crate::segment::{Error, Kind, Segment};
 use crate::sys::atomic::AtomicU64;
 
@@ -129,7 +128,7 @@ impl<T: Shareable> Array<T> {
     pub fn store(&self, index: usize, value: T) -> Result<(), LockError> {
         let start = self.start_of(index);
         self.journal
-            .modify(None, |change| put(change, start, &value))
+            .modify(None, |change| change.store_value(start, &value))
     }
 
     /// Changes an element under the lock and returns what `change` returned.
@@ -283,7 +282,7 @@ impl<T: Integer> Array<T> {
         let before: T = self.journal.modify(timeout, |change| {
             let before: T = change.value(start);
             if let Some(sum) = before.checked_add(by) {
-                put(change, start, &sum);
+                change.store_value(start, &sum);
             }
             before
         })?;
@@ -306,15 +305,6 @@ pub(super) fn start_of<T>(index: usize, len: usize) -> usize {
         "the array has {len} elements, and the index is {index}"
     );
     index * words_of::<T>()
-}
-
-/// Writes an element.
-#[inline]
-pub(super) fn put<T: Shareable>(change: &mut Change<'_>, start: usize, value: &T) {
-    let words = words_from(bytemuck::bytes_of(value));
-    for (index, word) in words.enumerate() {
-        change.store(start + index, word);
-    }
 }
 
 impl<T: Shareable + fmt::Debug> fmt::Debug for Array<T> {

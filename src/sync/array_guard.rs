@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::array::{put, start_of};
+use super::array::start_of;
 use super::journal::JournalGuard;
 use crate::raw::shareable::{Shareable, Words, words_of};
 
@@ -53,7 +53,7 @@ impl<'a, T: Shareable> ArrayGuard<'a, T> {
     pub fn set(&mut self, index: usize, value: T) {
         let start = start_of::<T>(index, self.len);
         if let Some(change) = self.guard.change() {
-            put(change, start, &value);
+            change.store_value(start, &value);
         }
     }
 

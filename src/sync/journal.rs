@@ -89,7 +89,7 @@ impl Journal {
     }
 
     /// Changes words by something that takes no lock and does not panic.
-    #[inline]
+    #[inline(always)]
     pub(super) fn modify<R>(
         &self,
         timeout: Option<Duration>,
