@@ -257,7 +257,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     }
 
     #[inline(always)]
-    fn commit(self, value: &T) {
+    pub(super) fn commit(self, value: &T) {
         // Relaxed: only the owner writes it.
         let next = self.line.sequence.load(Relaxed).wrapping_add(1);
         if Self::IS_SMALL {
