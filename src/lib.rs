@@ -45,8 +45,9 @@ pub use raw::shareable::Shareable;
 pub use segment::{Error, Foreign, Release, Segment, SegmentOptions, Spin};
 #[cfg(not(loom))]
 pub use sync::{
-    AcquireError, AddError, Holder, Integer, Lock, LockError, LockGuard, Permit, Semaphore, Value,
-    ValueGuard, WaitError,
+    AcquireError, AddError, Barrier, BarrierError, BarrierWaitResult, BrokenBy, Finished, Holder,
+    Integer, Lock, LockError, LockGuard, Party, Permit, Semaphore, Task, Value, ValueGuard,
+    WaitError, WaitGroup, WaitGroupError,
 };
 #[cfg(not(loom))]
 pub use sys::process::Identity;

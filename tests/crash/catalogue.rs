@@ -7,6 +7,9 @@ use shmcount::{Release, Value};
 
 use super::death_notice;
 use super::making;
+use super::of_barrier;
+use super::of_semaphore;
+use super::of_wait_group;
 use super::peers::{Maker, Peer};
 use super::run::{Fate, Run, kill_everywhere};
 use super::scenario::{
@@ -70,6 +73,9 @@ pub fn tests() -> Vec<Test> {
         .chain(storms)
         .chain(watchers)
         .chain(small_storm::tests())
+        .chain(of_semaphore::tests())
+        .chain(of_barrier::tests())
+        .chain(of_wait_group::tests())
         .collect()
 }
 
@@ -133,6 +139,9 @@ fn scenarios() -> Vec<Scenario> {
             }),
         ]);
     }
+    all.extend(of_semaphore::scenarios());
+    all.extend(of_barrier::scenarios());
+    all.extend(of_wait_group::scenarios());
     all.extend(lock_scenarios("twin without a fault", "-", || {
         twin_cast(Fault::None)
     }));

@@ -49,7 +49,12 @@ pub struct Report {
 
 /// Returns how many kills are asked for.
 pub fn kills() -> usize {
-    number("SHMCOUNT_STORM_KILLS").unwrap_or(2_000) as usize
+    kills_or(2_000)
+}
+
+/// As [`kills`], for a storm that has fewer when nobody asks.
+pub fn kills_or(few: usize) -> usize {
+    number("SHMCOUNT_STORM_KILLS").map_or(few, |kills| kills as usize)
 }
 
 /// Returns the seed that is asked for, or any.
