@@ -6,13 +6,16 @@
 //! that is killed has its wake-up passed on, because the lock is pending while it sleeps. A killed
 //! watcher leaves its announcement, which costs one wake-up. `docs/ARCHITECTURE.md` has the argument
 //! whole.
+//!
+//! Of a slot's death the kernel tells one sleeper on the slot's word. Who finds, when it is woken, that a
+//! slot was emptied while it slept wakes all others, before anything else and while the lock is pending.
 
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use super::committed::Committed;
 use super::patience::Patience;
 use super::protocol::Announced;
-use super::robust_lock::Refused;
 use super::shareable::Shareable;
 use super::slot::Slot;
 use crate::sys::atomic::{Relaxed, SeqCst};
@@ -20,9 +23,18 @@ use crate::sys::clock::Deadline;
 use crate::sys::futex::{self, Awake, Futex};
 use crate::sys::robust_list::Thread;
 
-/// How long who waits beside slots sleeps before it looks at them again: of a death the kernel tells
-/// one sleeper, which may be killed with the news; and it takes no more than 128 words.
-const SECOND_LOOK: Duration = Duration::from_millis(50);
+/// After how many milliseconds who sleeps beside slots looks at them again. Two things need it: the kernel
+/// lets nobody sleep on more than 128 words; and of a death it tells one sleeper. Killed with that news,
+/// the sleeper has it passed on by way of the lock's word, but not while somebody living holds the lock.
+///
+/// Tests put it off, so that a wake-up that is lost shows.
+#[doc(hidden)]
+pub static SECOND_LOOK_MS: AtomicU32 = AtomicU32::new(50);
+
+/// The lock's word and the sequence.
+const WORDS_BEFORE_SLOTS: usize = 2;
+/// How many slots one can sleep beside; those behind them are looked at when one wakes.
+pub const MOST_SLOTS: usize = futex::MOST_WORDS - WORDS_BEFORE_SLOTS;
 
 /// Why a wait ended without the value that was wanted. The values are the last ones looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,34 +104,46 @@ impl<'a, T: Shareable> Committed<'a, T> {
             }
             let until = match slots {
                 [] => deadline,
-                _ => Some(Deadline::or_within(deadline, SECOND_LOOK)),
+                _ => Some(Deadline::or_within(deadline, second_look())),
             };
-            self.sleep(me, &words, changed, announced, until);
+            self.sleep(me, (&words, slots), changed, announced, until);
         }
     }
 
-    /// Empties a slot of the calling thread's, and tells whoever waits beside it.
+    /// Empties a slot of the calling thread's, the one of this index, and tells whoever waits beside it.
     ///
-    /// # Errors
-    ///
-    /// [`Refused`], when the calling thread holds the lock; the slot is empty all the same.
+    /// Waits for nobody unless the index is beyond [`MOST_SLOTS`].
     ///
     /// # Safety
     ///
     /// The calling thread is `me` and has claimed the slot, which stays mapped until this returns.
     #[inline]
-    pub unsafe fn leave_slot(self, me: Thread, slot: &Slot) -> Result<(), Refused> {
+    pub unsafe fn leave_slot(self, me: Thread, slot: &Slot, index: usize) {
         // SAFETY: the caller's promise.
         unsafe { slot.leave(me, self.protocol) };
         // Killed before this look, the kernel wakes somebody on the slot's word, which is pending.
-        let told = match self.line.watched.load(SeqCst) {
-            0 => Ok(()),
-            // A commit of what is there moves the sequence on. Killed on the way, the kernel wakes
-            // somebody on the lock's word.
-            _ => self.modify(me, Patience::Forever, |value| (Some(value), ())),
-        };
+        if self.line.watched.load(SeqCst) != 0 {
+            self.tell_of_leaving(me, index);
+        }
         me.clear_pending();
-        told
+    }
+
+    /// Tells that a slot was left, which is pending until that is done.
+    #[cold]
+    fn tell_of_leaving(self, me: Thread, index: usize) {
+        // Whoever is queued on the sequence wakes. Whoever is not yet comes to the slot's word later, and
+        // finds it changed. So no lock is needed, whose holder may be stopped.
+        let was_one_asleep = futex::wake_all(self.sequence_futex());
+        if index >= MOST_SLOTS {
+            // Nobody sleeps on its word, so the sequence has to move. Refused to who holds the lock: that
+            // one's release tells them.
+            let _ = self.modify(me, Patience::Forever, |value| (Some(value), ()));
+        } else if !was_one_asleep && self.try_enter(me).is_ok() {
+            // A commit of what is there takes the announcement of a sleeper back that is gone.
+            self.commit(&self.load());
+            // SAFETY: entered just now, and pending.
+            unsafe { self.leave(me) };
+        }
     }
 
     #[inline]
@@ -170,8 +194,8 @@ impl<'a, T: Shareable> Committed<'a, T> {
     fn sleep(
         self,
         me: Thread,
-        words: &[(Futex<'_>, u32)],
-        changed: (Futex<'_>, u32),
+        (words, slots): (&[Watched<'_>], &[Slot]),
+        changed: Watched<'_>,
         announced: Announced,
         deadline: Option<Deadline>,
     ) {
@@ -183,6 +207,10 @@ impl<'a, T: Shareable> Committed<'a, T> {
         let on_all = |until| futex::wait_any(words, until);
         let awake = self.protocol.sleep(on_all, changed, announced, deadline);
         if awake == Awake::Woken {
+            // While the lock is pending: killed before, the kernel wakes another one here.
+            if is_one_emptied(slots, words) {
+                futex::wake_all(self.sequence_futex());
+            }
             self.stand_in(me);
         }
         me.clear_pending();
@@ -217,6 +245,12 @@ impl<'a, T: Shareable> Committed<'a, T> {
     }
 }
 
+fn second_look() -> Duration {
+    // Relaxed: set, if at all, before anybody sleeps.
+    let milliseconds = SECOND_LOOK_MS.load(std::sync::atomic::Ordering::Relaxed);
+    Duration::from_millis(milliseconds.into())
+}
+
 type Watched<'a> = (Futex<'a>, u32);
 
 fn words_to_sleep_on<'a>(
@@ -230,4 +264,11 @@ fn words_to_sleep_on<'a>(
         .chain(slots)
         .take(futex::MOST_WORDS)
         .collect()
+}
+
+/// Tells whether somebody was in one of the slots when the words were taken and nobody is now.
+fn is_one_emptied(slots: &[Slot], words: &[Watched<'_>]) -> bool {
+    let seen = words.iter().skip(WORDS_BEFORE_SLOTS);
+    let mut seen = slots.iter().zip(seen.map(|(_, word)| *word));
+    seen.any(|(slot, word)| slot.watch().1 != word && slot.occupant().living().is_none())
 }

@@ -69,6 +69,17 @@ impl<'a, S: Shareable> Claim<'a, S> {
         &self.object.slots()[self.index]
     }
 
+    /// Leaves the slot and tells nobody: for an occupant whom nobody waits for.
+    pub fn leave_untold(self) {
+        if self.is_own() {
+            self.object.set_slot_lent(self.index, false);
+            // SAFETY: the claim was made by the thread that leaves, for it is not Send.
+            unsafe { self.slot().leave(self.occupant, self.object.protocol()) };
+            self.occupant.clear_pending();
+        }
+        std::mem::forget(self);
+    }
+
     /// Tells whether the claim is the calling process's, not one that a fork copied here.
     pub fn is_own(&self) -> bool {
         !self.occupant.is_from_before_fork()
@@ -83,9 +94,9 @@ impl<S: Shareable> Drop for Claim<'_, S> {
             return;
         }
         self.object.set_slot_lent(self.index, false);
-        // Refused to who drops it with the state's lock in hand: that one's release tells the others.
+        let state = self.object.state();
         // SAFETY: the claim was made by the thread that drops it, for it is not Send.
-        let _ = unsafe { self.object.state().leave_slot(self.occupant, self.slot()) };
+        unsafe { state.leave_slot(self.occupant, self.slot(), self.index) };
     }
 }
 

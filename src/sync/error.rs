@@ -163,3 +163,91 @@ pub enum AcquireError {
     #[error(transparent)]
     TooManyHeld(#[from] TooManyHeld),
 }
+
+/// Why a wait at a barrier ended without all parties, or was not begun.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BarrierError {
+    /// Somebody will not come. The barrier stays broken until it is reset.
+    #[error("the barrier is broken: {0}")]
+    Broken(BrokenBy),
+    /// The others did not come in time. The barrier is broken by that.
+    #[error("{arrived} of {parties} parties came to the barrier within {timeout:?}")]
+    TimedOut {
+        /// How many had come at the end.
+        arrived: usize,
+        /// How many were to come.
+        parties: usize,
+        /// How long the caller waited.
+        timeout: Duration,
+    },
+    /// All places are taken already.
+    #[error("{parties} take part in the barrier already, which has {parties} parties")]
+    TooManyParties {
+        /// How many there are.
+        parties: usize,
+    },
+    /// The party was copied by a fork, and belongs to the process that forked this one.
+    #[error("the party belongs to the process that forked this one")]
+    CopiedByFork,
+    /// The lock of the barrier's own state was not got.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}
+
+/// What broke a barrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BrokenBy {
+    /// The process of this id died, or the thread of it that took part ended.
+    Death(u32),
+    /// This process dropped its [`Party`](crate::Party) while others needed it.
+    Leaving(u32),
+    /// This process did not want to wait longer.
+    Timeout(u32),
+    /// The barrier was reset while the caller waited.
+    Reset,
+    /// The state says something that this version does not know, or is damaged.
+    Unknown,
+}
+
+impl fmt::Display for BrokenBy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Death(pid) => write!(formatter, "process {pid} died"),
+            Self::Leaving(pid) => write!(formatter, "process {pid} left"),
+            Self::Timeout(pid) => write!(formatter, "process {pid} waited no longer"),
+            Self::Reset => write!(formatter, "it was reset"),
+            Self::Unknown => write!(formatter, "nobody knows why"),
+        }
+    }
+}
+
+/// Why a wait group did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitGroupError {
+    /// There is no task to be done that nobody has taken on.
+    #[error("no task is open that nobody has taken on")]
+    NoneOpen,
+    /// As many tasks are taken on as can be at the same time.
+    #[error("{most} tasks are taken on, and the wait group has room for {most}")]
+    TooManyTasks {
+        /// How many can be.
+        most: usize,
+    },
+    /// The tasks were not done in time.
+    #[error("{open} tasks were still open after {timeout:?}")]
+    TimedOut {
+        /// How many were open at the end.
+        open: u64,
+        /// How long the caller waited.
+        timeout: Duration,
+    },
+    /// The calling thread has taken on a task itself. Waiting would be for ever.
+    #[error("this thread has taken on one of the tasks that it waits for")]
+    TaskOfCaller,
+    /// The lock of the wait group's own state was not got.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}

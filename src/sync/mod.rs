@@ -3,6 +3,7 @@
 mod array;
 mod array_guard;
 mod attempt;
+mod barrier;
 mod bytes_queue;
 mod bytes_ring;
 mod condvar;
@@ -36,10 +37,15 @@ pub use bytes_queue::BytesQueue;
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use counter::Counter;
 pub use counter_writer::CounterWriter;
-pub use error::{AcquireError, AddError, Holder, LockError, WaitError};
 pub use event::Event;
 pub use fifo_lock::FifoLock;
 pub use fifo_lock_guard::FifoLockGuard;
+mod wait_group;
+
+pub use barrier::{Barrier, BarrierWaitResult, Party};
+pub use error::{
+    AcquireError, AddError, BarrierError, BrokenBy, Holder, LockError, WaitError, WaitGroupError,
+};
 pub use integer::Integer;
 pub use lock::{Lock, LockGuard};
 pub use map::Map;
@@ -51,4 +57,5 @@ pub use queue_iter::{BytesQueueIter, QueueIter};
 pub use semaphore::{Permit, Semaphore};
 pub use value::Value;
 pub use value_guard::ValueGuard;
+pub use wait_group::{Finished, Task, WaitGroup};
 pub use waiting::Circle;

@@ -135,9 +135,9 @@ pub fn wake_one(word: Futex<'_>) -> bool {
     wake(word, 1) > 0
 }
 
-/// Wakes all sleepers of the word.
-pub fn wake_all(word: Futex<'_>) {
-    wake(word, i32::MAX);
+/// Wakes all sleepers of the word; tells whether there was one.
+pub fn wake_all(word: Futex<'_>) -> bool {
+    wake(word, i32::MAX) > 0
 }
 
 fn wake(word: Futex<'_>, most: i32) -> i64 {

@@ -9,11 +9,14 @@ use super::condvar_storm;
 use super::death_notice;
 use super::making;
 use super::of_array;
+use super::of_barrier;
 use super::of_bytes_queue;
 use super::of_condvar;
 use super::of_event;
 use super::of_map;
 use super::of_queue;
+use super::of_semaphore;
+use super::of_wait_group;
 use super::of_waiting;
 use super::peers::{Maker, Peer};
 use super::queue_storm;
@@ -84,6 +87,9 @@ pub fn tests() -> Vec<Test> {
         .chain(object_storms)
         .chain(watchers)
         .chain(small_storm::tests())
+        .chain(of_semaphore::tests())
+        .chain(of_barrier::tests())
+        .chain(of_wait_group::tests())
         .collect()
 }
 
@@ -181,6 +187,9 @@ fn scenarios() -> Vec<Scenario> {
     all.extend(of_condvar::scenarios());
     all.extend(of_counter::scenarios());
     all.extend(of_fifo_lock::scenarios());
+    all.extend(of_semaphore::scenarios());
+    all.extend(of_barrier::scenarios());
+    all.extend(of_wait_group::scenarios());
     all.extend(lock_scenarios("twin without a fault", "-", || {
         twin_cast(Fault::None)
     }));

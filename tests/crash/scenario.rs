@@ -1,8 +1,10 @@
 //! One row of the table: an operation, a situation, and what came of it.
 
 use std::fmt::{Debug, Display};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use shmcount::raw::watching::SECOND_LOOK_MS;
 use shmcount::{Release, Shareable, Value};
 
 use super::process::{belongings, expect_to_hang};
@@ -210,6 +212,24 @@ pub fn watch_scenarios<T: Shareable + PartialEq + Debug>(
         cast().watcher_woken_by_a_death()
     });
     scenes.chain([passing_on]).collect()
+}
+
+/// An operation on an object without a state that everybody may read, a situation, and what is found.
+pub type Scene = (&'static str, &'static str, fn(Release, &mut Run) -> Fate);
+
+/// Returns scenes of an object, with both releases.
+pub fn with_both_releases(scenes: &[Scene]) -> Vec<Scenario> {
+    let releases = [(Release::Exchange, "exchange"), (Release::Plain, "plain")];
+    let with = |(release, name): (Release, &'static str)| {
+        scenes.iter().map(move |&(operation, situation, scene)| {
+            Scenario::new(operation, situation, name, move || {
+                // What is not told must not be found by looking again.
+                SECOND_LOOK_MS.store(3_600_000, Relaxed);
+                kill_everywhere(|run| scene(release, run))
+            })
+        })
+    };
+    releases.into_iter().flat_map(with).collect()
 }
 
 /// Returns the scenario of a process that works alone, on what has no lock of its own.

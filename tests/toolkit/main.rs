@@ -3,6 +3,7 @@
 
 mod array;
 mod attached;
+mod barrier;
 mod bytes_queue;
 mod circles;
 mod condvar;
@@ -12,6 +13,7 @@ mod no_circles;
 mod obedient;
 mod queue;
 mod scribble;
+mod semaphore;
 #[path = "../machine/stage/mod.rs"]
 #[allow(
     dead_code,
@@ -19,6 +21,8 @@ mod scribble;
     reason = "several suites share it, and none needs all of it"
 )]
 mod stage;
+
+mod wait_group;
 
 use std::process::ExitCode;
 
@@ -123,5 +127,7 @@ const ACTS: &[Act] = acts![
 ];
 
 fn main() -> ExitCode {
-    stage::run(TESTS, ACTS)
+    let tests = [TESTS, semaphore::TESTS, barrier::TESTS, wait_group::TESTS];
+    let acts = [ACTS, semaphore::ACTS, barrier::ACTS, wait_group::ACTS];
+    stage::run(&tests.concat(), &acts.concat())
 }
