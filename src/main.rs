@@ -1,7 +1,4 @@
 //! The `shmcount` program.
+#![no_main]
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    shmcount::cli::main()
-}
+shmcount::program!(shmcount::cli::main);

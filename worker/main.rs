@@ -1,7 +1,4 @@
 //! The `shmcount-worker` program.
+#![no_main]
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    shmcount::cli::worker_main()
-}
+shmcount::program!(shmcount::cli::worker_main);

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 use std::io;
-use std::process::ExitCode;
 
 use super::{nearest, output};
 use crate::{contender, run, segment, sync};
 
+/// All went well.
+pub(super) const DONE: u8 = 0;
 /// The total is wrong, or the answer is no.
 pub(super) const WRONG: u8 = 1;
 /// The arguments make no sense.
@@ -66,31 +67,31 @@ impl Failure {
 /// What a verb ends with.
 pub(super) trait Outcome {
     /// Says what is wrong, if something is, and returns the program's exit code.
-    fn end(self) -> ExitCode;
+    fn end(self) -> u8;
 }
 
 impl Outcome for Result<(), Failure> {
-    fn end(self) -> ExitCode {
+    fn end(self) -> u8 {
         of(self)
     }
 }
 
 /// Of a verb that ends as the command did that it ran.
-impl Outcome for ExitCode {
-    fn end(self) -> ExitCode {
+impl Outcome for u8 {
+    fn end(self) -> u8 {
         self
     }
 }
 
 /// Says what is wrong, if something is, and returns the program's exit code.
-pub(super) fn of(done: Result<(), Failure>) -> ExitCode {
+pub(super) fn of(done: Result<(), Failure>) -> u8 {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => DONE,
         Err(Failure::Error { code, error, help }) => {
             output::complain(message(&*error, help.as_deref()));
-            ExitCode::from(code)
+            code
         }
-        Err(Failure::No) => ExitCode::from(WRONG),
+        Err(Failure::No) => WRONG,
     }
 }
 

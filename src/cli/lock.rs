@@ -4,8 +4,6 @@
 //! token, which the command and all that it starts inherit, says that nothing of the last holder is
 //! left. Both must be had before anything runs; see [`crate::segment`]'s tokens.
 
-use std::process::ExitCode;
-
 use clap::Args;
 
 use super::address::Address;
@@ -52,9 +50,9 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self) -> u8 {
         match self.run_locked() {
-            Ok(status) => ExitCode::from(status),
+            Ok(status) => status,
             Err(failure) => exit_code::of(Err(failure)),
         }
     }

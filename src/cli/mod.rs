@@ -37,7 +37,6 @@ mod worker;
 mod worker_program;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Command, FromArgMatches, Parser};
@@ -69,7 +68,7 @@ impl Cli {
 }
 
 /// Runs the program with the arguments of this process.
-pub fn main() -> ExitCode {
+pub fn main() -> u8 {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(worker) = worker::WorkerOf::from_arguments(&arguments) {
         return exit_code::of(worker.run());
@@ -85,7 +84,7 @@ pub fn main() -> ExitCode {
 fn parse<P: FromArgMatches>(
     mut command: Command,
     arguments: impl IntoIterator<Item = OsString>,
-) -> Result<P, ExitCode> {
+) -> Result<P, u8> {
     let matches = command.try_get_matches_from_mut(arguments);
     let parsed = matches.and_then(|mut matches| {
         P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
@@ -102,7 +101,7 @@ fn parse<P: FromArgMatches>(
             true => exit_code::of(output::text(text)),
             false => {
                 output::complain(text);
-                ExitCode::from(exit_code::USAGE)
+                exit_code::USAGE
             }
         }
     })

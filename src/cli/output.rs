@@ -7,11 +7,11 @@ use std::fmt::Display;
 use std::io::{self, StdoutLock, Write};
 
 use super::exit_code::{Failure, REFUSED};
-use crate::sys::stdout;
+use crate::sys::start;
 
 /// Refuses to begin what has a result when there is nowhere to write it.
 pub(super) fn check() -> Result<(), Failure> {
-    if !stdout::was_closed() {
+    if !start::stdout_was_closed() {
         return Ok(());
     }
     Err(Failure::Error {

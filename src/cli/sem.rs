@@ -3,8 +3,6 @@
 //! As `lock`: a permit is this process's, and the kernel gives it back when this one is killed; the
 //! token, one of N, is inherited by the command and all that it starts.
 
-use std::process::ExitCode;
-
 use clap::Args;
 
 use super::address::Address;
@@ -48,9 +46,9 @@ pub(super) struct Sem {
 }
 
 impl Sem {
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self) -> u8 {
         match self.run_permitted() {
-            Ok(status) => ExitCode::from(status),
+            Ok(status) => status,
             Err(failure) => exit_code::of(Err(failure)),
         }
     }

@@ -1,7 +1,5 @@
 //! The verbs, in the order of help.
 
-use std::process::ExitCode;
-
 use clap::{Args, Command, CommandFactory, Subcommand};
 
 use super::exit_code::Outcome;
@@ -18,7 +16,7 @@ macro_rules! verbs {
         }
 
         impl Verb {
-            pub(super) fn run(self) -> ExitCode {
+            pub(super) fn run(self) -> u8 {
                 match self {
                     $(Self::$variant(verb) => verb.run().end(),)*
                 }

@@ -1,6 +1,5 @@
 //! `shmcount-worker`: adds to a number that `shmcount create` made.
 
-use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
@@ -42,7 +41,7 @@ pub(super) struct Worker {
 }
 
 /// Runs the program with the arguments of this process.
-pub fn main() -> ExitCode {
+pub fn main() -> u8 {
     match super::parse::<Worker>(Worker::command(), std::env::args_os()) {
         Ok(worker) => exit_code::of(worker.run()),
         Err(code) => code,

@@ -191,16 +191,26 @@ impl<'a> Journaled<'a> {
         deadline: Option<Deadline>,
         act: impl FnOnce(&mut Change<'a>) -> R,
     ) -> Result<R, Refused> {
-        self.version.modify(me, deadline, |version| {
-            let mut change = self.begin(version);
-            let result = act(&mut change);
-            (change.is_any().then(|| next(change.version())), result)
-        })
+        (self.version).modify(me, deadline, |version| self.change_once(version, act))
     }
 
-    /// Begins a change: of whole words, whatever became of the last owner.
+    /// Changes words, as the owner of the lock who found this version. Returns the version to commit, if
+    /// there is something to, and what `act` returned.
     #[inline(always)]
-    fn begin(self, version: u64) -> Change<'a> {
+    pub fn change_once<R>(
+        self,
+        version: u64,
+        act: impl FnOnce(&mut Change<'a>) -> R,
+    ) -> (Option<u64>, R) {
+        let mut change = self.begin(version);
+        let result = act(&mut change);
+        (change.is_any().then(|| next(change.version())), result)
+    }
+
+    /// Begins a change, as the owner of the lock who found this version: of whole words, whatever became
+    /// of the last owner.
+    #[inline(always)]
+    pub fn begin(self, version: u64) -> Change<'a> {
         let version = match self.entries_of(version) {
             0 => version,
             entries => self.roll_back(version, entries),

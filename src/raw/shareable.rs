@@ -133,20 +133,24 @@ pub(super) const fn is_one_word<T>() -> bool {
 
 /// Writes a value word by word. Readers that look at the same time see whole words.
 pub fn write_words<T: Shareable>(words: &[AtomicU64], value: &T) {
-    for (word, new) in words.iter().zip(words_from(bytemuck::bytes_of(value))) {
+    for (word, bytes) in words.iter().zip(bytemuck::bytes_of(value).chunks(8)) {
         // Relaxed: the caller's commit publishes the words; see `committed`.
-        word.store(new, Relaxed);
+        word.store(word_from(bytes), Relaxed);
     }
 }
 
 /// Reads a value word by word. Only a caller that checks afterwards knows that it is whole: its look at
 /// the sequence orders the loads; see `committed`.
-///
-/// # Panics
-///
-/// When there are not as many words.
+/// Not by [`Words::value`], whose look at each index kept the compiler from copying word by word: seven
+/// times as many instructions for 32 numbers.
 pub fn read_words<T: Shareable>(words: &[AtomicU64]) -> T {
-    words.value(0)
+    let mut value = T::zeroed();
+    let chunks = bytemuck::bytes_of_mut(&mut value).chunks_mut(8);
+    for (word, bytes) in words.iter().zip(chunks) {
+        // Relaxed: ordered by the caller's look at the sequence; see `committed`.
+        bytes.copy_from_slice(&word.load(Relaxed).to_ne_bytes()[..bytes.len()]);
+    }
+    value
 }
 
 /// Writes bytes word by word, the last word filled up with zeros. There may be more words than needed.

@@ -216,7 +216,7 @@ impl Condvar {
         let value = ValueGuard::release(guard);
         loop {
             let timed_out = self.sleep(ticket, deadline)?;
-            let mut guard = ValueGuard::lock(value)?;
+            let mut guard = ValueGuard::lock(value, None)?;
             // Under the value's lock, where others who are called by the same call have answered it.
             let is_called = is_called(&self.object, &self.object.state().load(), ticket);
             if is_called {

@@ -5,13 +5,13 @@ use std::thread;
 use std::time::Duration;
 
 use super::error::{Holder, LockError};
+use super::waiting;
 use crate::raw::change::Change;
 use crate::raw::journal::Journaled;
-use crate::raw::robust_lock::{Acquired, Refused};
+use crate::raw::robust_lock::Acquired;
 use crate::raw::shareable::{Shareable, Words};
 use crate::segment::{Error, Kind, Object, Room, Segment};
 use crate::sys::atomic::AtomicU64;
-use crate::sys::clock::Deadline;
 use crate::sys::robust_list::Thread;
 
 /// An object of journaled words.
@@ -74,18 +74,19 @@ impl Journal {
     }
 
     pub(super) fn lock(&self) -> Result<JournalGuard<'_>, LockError> {
-        self.lock_until(None, Duration::MAX)
+        self.lock_within(None)
     }
 
     pub(super) fn lock_timeout(&self, timeout: Duration) -> Result<JournalGuard<'_>, LockError> {
-        self.lock_until(Some(Deadline::after(timeout)), timeout)
+        self.lock_within(Some(timeout))
     }
 
     pub(super) fn try_lock(&self) -> Result<JournalGuard<'_>, LockError> {
         let me = Thread::current();
         me.check_room()?;
         let locked = self.words().try_lock(me);
-        self.guard(me, locked, Duration::ZERO)
+        let locked = locked.map_err(|refused| LockError::new(refused, Duration::ZERO))?;
+        Ok(self.guard(me, locked))
     }
 
     /// Changes words by something that takes no lock and does not panic.
@@ -95,9 +96,8 @@ impl Journal {
         timeout: Option<Duration>,
         act: impl FnOnce(&mut Change<'_>) -> R,
     ) -> Result<R, LockError> {
-        self.words()
-            .modify(Thread::current(), timeout.map(Deadline::after), act)
-            .map_err(|refused| LockError::new(refused, timeout.unwrap_or(Duration::MAX)))
+        let change = |version| self.words().change_once(version, act);
+        waiting::modify(&self.object, Thread::current(), timeout, change)
     }
 
     pub(super) fn holder(&self) -> Option<Holder> {
@@ -113,33 +113,27 @@ impl Journal {
         self.object.segment()
     }
 
-    fn lock_until(
-        &self,
-        deadline: Option<Deadline>,
-        timeout: Duration,
-    ) -> Result<JournalGuard<'_>, LockError> {
+    fn lock_within(&self, timeout: Option<Duration>) -> Result<JournalGuard<'_>, LockError> {
         let me = Thread::current();
         me.check_room()?;
-        let locked = self.words().lock(me, deadline);
-        self.guard(me, locked, timeout)
+        let (version, acquired) = waiting::lock(&self.object, me, timeout)?;
+        Ok(self.guard(me, (self.words().begin(version), acquired)))
     }
 
     fn guard<'a>(
         &'a self,
         holder: Thread,
-        locked: Result<(Change<'a>, Acquired), Refused>,
-        timeout: Duration,
-    ) -> Result<JournalGuard<'a>, LockError> {
-        let (change, acquired) = locked.map_err(|refused| LockError::new(refused, timeout))?;
+        (change, acquired): (Change<'a>, Acquired),
+    ) -> JournalGuard<'a> {
         self.object.set_lent(true);
-        Ok(JournalGuard {
+        JournalGuard {
             object: &self.object,
             holder,
             change,
             owner_died: acquired == Acquired::OwnerDied,
             panicking: thread::panicking(),
             is_discarded: false,
-        })
+        }
     }
 }
 

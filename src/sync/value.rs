@@ -72,7 +72,7 @@ impl<T: Shareable> Value<T> {
     /// [`LockError::Deadlock`], [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
     #[inline(always)]
     pub fn lock(&self) -> Result<ValueGuard<'_, T>, LockError> {
-        self.lock_within(None)
+        ValueGuard::lock(&self.object, None)
     }
 
     /// Takes the lock, or gives up after `timeout`. A holder that is stopped is never robbed.
@@ -81,7 +81,7 @@ impl<T: Shareable> Value<T> {
     ///
     /// [`LockError::TimedOut`] names the holder; as [`lock`](Self::lock).
     pub fn lock_timeout(&self, timeout: Duration) -> Result<ValueGuard<'_, T>, LockError> {
-        self.lock_within(Some(timeout))
+        ValueGuard::lock(&self.object, Some(timeout))
     }
 
     /// Takes the lock if nobody holds it.
@@ -224,14 +224,6 @@ impl<T: Shareable> Value<T> {
     #[inline(always)]
     fn committed(&self) -> Committed<'_, T> {
         self.object.state()
-    }
-
-    #[inline(always)]
-    fn lock_within(&self, timeout: Option<Duration>) -> Result<ValueGuard<'_, T>, LockError> {
-        let me = Thread::current();
-        me.check_room()?;
-        let locked = waiting::lock(&self.object, me, timeout)?;
-        Ok(ValueGuard::new(&self.object, me, locked))
     }
 
     /// Changes the value by something that takes no lock and does not panic.

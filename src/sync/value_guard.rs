@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::condvar::Call;
 use super::error::LockError;
+use super::waiting;
 use crate::raw::robust_lock::Acquired;
 use crate::raw::shareable::Shareable;
 use crate::segment::Object;
-use crate::sys::clock::Deadline;
 use crate::sys::robust_list::Thread;
 
 /// The lock of a [`Value`](crate::Value) and a copy to work on, committed when this is dropped.
@@ -52,15 +52,16 @@ impl<'a, T: Shareable> ValueGuard<'a, T> {
         }
     }
 
-    /// Takes the lock of a value, for as long as that takes.
-    pub(super) fn lock(object: &'a Object<T>) -> Result<Self, LockError> {
+    /// Takes the lock of a value. No `timeout` is for ever.
+    #[inline(always)]
+    pub(super) fn lock(
+        object: &'a Object<T>,
+        timeout: Option<Duration>,
+    ) -> Result<Self, LockError> {
         let me = Thread::current();
         me.check_room()?;
-        let forever = None::<Deadline>;
-        match object.state().lock(me, forever) {
-            Ok(locked) => Ok(Self::new(object, me, locked)),
-            Err(refused) => Err(LockError::new(refused, Duration::MAX)),
-        }
+        let locked = waiting::lock(object, me, timeout)?;
+        Ok(Self::new(object, me, locked))
     }
 
     /// Notes which call its holder was woken by.

@@ -16,8 +16,6 @@ pub mod byte_lock;
 pub mod clock;
 #[cfg(not(loom))]
 pub mod futex;
-#[cfg(all(feature = "cli", not(loom)))]
-pub mod inherited;
 #[cfg(not(loom))]
 pub mod mappings;
 #[cfg(not(loom))]
@@ -30,8 +28,8 @@ pub mod process;
 pub mod robust_list;
 #[cfg(not(loom))]
 pub mod shm;
-#[cfg(feature = "cli")]
-pub mod stdout;
+#[cfg(all(feature = "cli", not(loom)))]
+pub mod start;
 #[cfg(feature = "cli")]
 pub mod terminal;
 #[cfg(all(feature = "cli", not(loom)))]

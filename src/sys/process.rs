@@ -132,6 +132,13 @@ pub fn restore(signals: &[Signal]) {
     }
 }
 
+/// Has the signal ignored.
+pub fn ignore(signal: Signal) {
+    // SAFETY: to ignore a signal runs no code of this process.
+    let ignored = unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) };
+    debug_assert!(ignored.is_ok(), "{signal} can be ignored");
+}
+
 /// Tells whether this process was started with the signal ignored, as by nohup(1).
 pub fn ignores(signal: Signal) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();

@@ -23,7 +23,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, execvp, pipe2};
 
 use super::byte_lock::ByteLock;
-use super::{inherited, process};
+use super::{process, start};
 
 /// What people and programs send to whoever they started, meaning what it does for them.
 const RELAYED: [Signal; 6] = [
@@ -93,7 +93,7 @@ impl Program {
     ///
     /// [`NotRun`].
     pub fn run(&self, inherits: Option<&ByteLock>) -> Result<End, NotRun> {
-        let children_were_ignored = inherited::attend_children();
+        let children_were_ignored = attend_children();
         let (mail, mask) = open_mail().map_err(NotRun::System)?;
         let (failure, cannot) =
             pipe2(OFlag::O_CLOEXEC).map_err(|errno| NotRun::System(errno.into()))?;
@@ -104,7 +104,8 @@ impl Program {
                 process::die_with(parent)?;
                 sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
                 if children_were_ignored {
-                    inherited::ignore_children();
+                    // For what it becomes.
+                    process::ignore(Signal::SIGCHLD);
                 }
                 Err(self.replace_this_process(inherits))
             };
@@ -130,7 +131,7 @@ impl Program {
 
     /// Becomes it. Returns why that failed; standard descriptors may be closed then.
     pub fn replace_this_process(&self, inherits: Option<&ByteLock>) -> io::Error {
-        inherited::restore();
+        start::restore();
         if let Some((name, value)) = &self.variable {
             // SAFETY: this process has one thread: it is a forked child, or its caller knows.
             unsafe { std::env::set_var(name, value) };
@@ -238,4 +239,11 @@ fn collect(child: Pid, flags: i32) -> io::Result<Option<ExitStatus>> {
             _ => return Ok(Some(ExitStatus::from_raw(status))),
         }
     }
+}
+
+/// Has SIGCHLD do nothing special, so that children can be waited for; tells whether it was ignored.
+fn attend_children() -> bool {
+    let was_ignored = process::ignores(Signal::SIGCHLD);
+    process::restore(&[Signal::SIGCHLD]);
+    was_ignored
 }

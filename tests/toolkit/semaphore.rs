@@ -223,6 +223,10 @@ pub fn a_killed_holders_permit_goes_to_the_waiter_who_is_told() {
     // One may take the permit that the other has given back.
     let told = waiters.each_mut().map(|waiter| waiter.hear());
     assert!(told.contains(&"of a dead one".to_owned()), "{told:?}");
+    for mut waiter in waiters {
+        waiter.tell("end");
+        waiter.succeed();
+    }
     assert_eq!(semaphore.available(), 2);
 }
 
