@@ -37,7 +37,7 @@ use state::{Arrival, Circle, State};
 /// A process that is stopped is waited for, but not once all have come: as many may stand still there as
 /// there are parties before newcomers have to wait for them.
 ///
-/// Waiting costs a lock, a look at three slots a party, and a sleep. Up to 42 parties are told of a
+/// The number of parties is fixed. Waiting costs a lock, a look at three slots a party, and a sleep. Up to 42 parties are told of a
 /// death at once, more within 50 ms.
 pub struct Barrier {
     object: Object<State>,
