@@ -103,12 +103,12 @@ impl Barrier {
     /// ```
     /// # let segment = shmcount::Segment::create("doc-barrier-wait")?;
     /// let loaded = segment.barrier("loaded", 2)?;
-    /// let led = std::thread::scope(|scope| {
+    /// let [own, other] = std::thread::scope(|scope| {
     ///     let other = scope.spawn(|| loaded.wait());
     ///     let own = loaded.wait();
     ///     [own, other.join().expect("it does not panic")]
     /// });
-    /// assert!(led[0]?.is_leader() != led[1]?.is_leader());
+    /// assert_ne!(own?.is_leader(), other?.is_leader());
     /// # segment.remove()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
