@@ -21,6 +21,9 @@ use crate::sys::atomic::AtomicU64;
 /// lock free at once. The next holder undoes what the last one left half done; until then readers see
 /// it as undone already.
 ///
+/// Changing one element costs the same in a long array as in a short one: four stores a word, and
+/// the lock. Copying all takes as long as there are elements.
+///
 /// An element takes its size rounded up to eight bytes, three times: itself and its place in the
 /// journal. The words of all elements together are at most 2^32 - 1. Like a slice, an array panics when
 /// it is asked for an element that it does not have.

@@ -30,6 +30,9 @@ const MOST: u64 = (1 << 31) - 1;
 /// a consumer it is in the queue or was taken, and then went with the consumer. Nobody is stuck, for
 /// the lock is free at once.
 ///
+/// A push or pop costs about as much as an add to a number under its lock, and the copying of the bytes. Who
+/// waits sleeps without polling, after some 50 µs. An item must fit into the whole queue.
+///
 /// What one thread pushes comes out in its order. Among those who wait there is no order: who waits
 /// for much room may be overtaken by those who need less.
 pub struct BytesQueue {

@@ -36,6 +36,8 @@ use crate::sys::robust_list::Thread;
 /// its wake-up goes to another of those who waited, if there are any. The same after a panic that
 /// unwinds through that guard. A notifier that is killed has notified or has not.
 ///
+/// Only values have guards that it takes; of an array or a map keep a value beside it that says what changed.
+///
 /// Several values may be used with one condition variable. Each waiter takes the lock it came with,
 /// and a notification is for one waiter of any of them; two of different values may return for it.
 ///

@@ -30,6 +30,9 @@ use crate::sys::atomic::Relaxed;
 /// takes over its cell. Of an add that was going on, all or nothing is counted; an add that returned
 /// is counted.
 ///
+/// An add is a load and a store in a cell of the thread's own; no cache line goes from one processor to another.
+/// The sum reads all cells, and is [not a snapshot](Self::sum) while others add.
+///
 /// It wraps at 64 bits, in two's complement, and adding a negative number subtracts. It tells nobody what
 /// it was before an add, or waits for a value: for that there is [`Value`](crate::Value).
 ///

@@ -32,6 +32,7 @@ const WORDS: usize = 2;
 /// The order is that of the tickets, which are drawn in the first moments of each call, under a lock that is
 /// held for some fifty nanoseconds. The number of places is fixed: who finds all of them taken waits
 /// for one, in no order, and gets its ticket then; when the one that leaves was killed, up to 50 ms later.
+/// A wait for a turn is not seen as part of a circle ([`LockError::Deadlock`]): give it a timeout.
 ///
 /// The order has its price. While a [`Lock`](crate::Lock) goes to whoever runs just then, often the one that had
 /// it last, this one goes to a certain thread, which must be woken and given a processor first: once more

@@ -16,6 +16,9 @@ use crate::segment::{Error, Kind, Segment};
 /// After SIGKILL, exec or the end of the holder's thread: free at once, and
 /// [`LockGuard::owner_died`] tells the next holder.
 ///
+/// A free lock is taken and released without a system call. It is not reentrant, belongs to the thread that
+/// took it, and goes to those who wait in no order: for that there is [`FifoLock`](crate::FifoLock).
+///
 /// Who waits in a circle of threads that each wait for a lock of the next is told, one of them, within
 /// a second: see [`LockError::Deadlock`].
 #[derive(Debug)]

@@ -23,6 +23,9 @@ use crate::segment::{Error, Kind, Segment};
 /// committed, and the lock free at once. The next holder undoes what the last one left half done; until
 /// then readers see it as undone already.
 ///
+/// The number of keys and their length are fixed when it is made: [`MapError::Full`] and
+/// [`MapError::KeyTooLong`] say so. Keys come in no order.
+///
 /// For each key there are 1⅓ places, each of 8 bytes, the longest key and the value (both rounded up to
 /// eight), and three times that with the journal. Looking a key up takes no lock and waits for nobody,
 /// but is done again when a change was committed meanwhile. Keys are found by 64-bit FNV-1a with a

@@ -31,7 +31,7 @@ const MOST: u64 = (1 << 31) - 1;
 ///
 /// What one thread pushes comes out in its order. Among those who wait there is no order.
 ///
-/// A push or pop costs about as much as an add to a number under its lock. Who waits polls for some
+/// It never grows: who pushes into a full one waits. A push or pop costs about as much as an add to a number under its lock. Who waits polls for some
 /// 50 µs (see [`Spin`](crate::Spin)), then sleeps without polling until something is pushed, or
 /// popped from a full queue; that wakes all who sleep.
 pub struct Queue<T> {

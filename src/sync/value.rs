@@ -22,6 +22,11 @@ use crate::sys::robust_list::Thread;
 /// After SIGKILL, exec, the end of the holder's thread or a panic: the last committed value, and
 /// the lock free at once.
 ///
+/// A free lock is taken and released without a system call: a compare-and-swap and a store. Reading is one
+/// load. A value of more than eight bytes takes room twice, and is copied when the lock is taken and when
+/// it is committed: for a large one of which little changes take an [`Array`](crate::Array). The lock is
+/// not reentrant, and who waits for it gets it in no order.
+///
 /// Who waits in a circle of threads that each wait for a lock of the next is told, one of them, within
 /// a second: see [`LockError::Deadlock`].
 pub struct Value<T> {

@@ -33,6 +33,9 @@ const SERIAL: usize = 0;
 /// A wait group can be used again: the first task after all were done begins a new round. Whoever
 /// waits for a round hears that it is over even if the next one has begun.
 ///
+/// Opening a task, taking one on and saying that one is done cost as much as an add to a number under its lock;
+/// the end of a task that was taken on costs a store. How many can be taken on at the same time is fixed.
+///
 /// Who waits looks at all slots for each task that is done. It sleeps on the first 126; the death of who
 /// took on another task is noticed within 50 ms.
 pub struct WaitGroup {

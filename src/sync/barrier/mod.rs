@@ -37,7 +37,7 @@ use state::{Arrival, Circle, State};
 /// A process that is stopped is waited for, but not once all have come: as many may stand still there as
 /// there are parties before newcomers have to wait for them.
 ///
-/// Waiting costs a lock, a look at three slots a party, and a sleep. Up to 42 parties are told of a
+/// The number of parties is fixed. Waiting costs a lock, a look at three slots a party, and a sleep. Up to 42 parties are told of a
 /// death at once, more within 50 ms.
 pub struct Barrier {
     object: Object<State>,
@@ -103,12 +103,12 @@ impl Barrier {
     /// ```
     /// # let segment = shmcount::Segment::create("doc-barrier-wait")?;
     /// let loaded = segment.barrier("loaded", 2)?;
-    /// let led = std::thread::scope(|scope| {
+    /// let [own, other] = std::thread::scope(|scope| {
     ///     let other = scope.spawn(|| loaded.wait());
     ///     let own = loaded.wait();
     ///     [own, other.join().expect("it does not panic")]
     /// });
-    /// assert!(led[0]?.is_leader() != led[1]?.is_leader());
+    /// assert_ne!(own?.is_leader(), other?.is_leader());
     /// # segment.remove()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
