@@ -64,16 +64,13 @@ pub enum Acquired {
 }
 
 /// Why a lock was not got. The thread ids are those of the owner at that moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The calling thread holds it already.
-    #[error("this thread holds it already")]
     HeldByCaller,
     /// Another thread holds it, and the caller did not want to wait.
-    #[error("thread {0} holds it")]
     WouldBlock(u32),
     /// Another thread held it until the deadline.
-    #[error("thread {0} held it all the time")]
     TimedOut(u32),
 }
 

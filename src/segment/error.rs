@@ -110,7 +110,7 @@ pub enum Error {
         free: u64,
     },
     /// The directory's lock was not to be had.
-    #[error("the directory of segment '{name}' is locked: {refused}")]
+    #[error("the directory of segment '{name}' is locked: {}", told(*refused))]
     DirectoryLocked {
         /// The segment's name.
         name: Name,
@@ -263,6 +263,14 @@ impl Error {
             },
             _ => None,
         }
+    }
+}
+
+fn told(refused: Refused) -> String {
+    match refused {
+        Refused::HeldByCaller => "this thread holds it already".to_owned(),
+        Refused::WouldBlock(tid) => format!("thread {tid} holds it"),
+        Refused::TimedOut(tid) => format!("thread {tid} held it all the time"),
     }
 }
 

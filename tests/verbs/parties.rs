@@ -97,7 +97,9 @@ fn killed_party_breaks_the_barrier_for_all_at_once_until_it_is_reset() {
     shmcount(&["barrier", "reset", &name]).assert(0, "", &[]);
     assert_eq!(shown(&name)["broken"], Json::Null);
     let parties = [(); 3].map(|()| start(&["barrier", &name]));
-    parties.map(|party| end(party).assert(0, "", &[]));
+    for party in parties {
+        end(party).assert(0, "", &[]);
+    }
 }
 
 #[test]
@@ -136,7 +138,9 @@ fn tasks_are_added_done_and_waited_for() {
     shmcount(&["wg", "done", &name]).assert(0, "", &[]);
     shmcount(&["get", &name]).assert(0, "1\n", &[]);
     shmcount(&["wg", "run", &name, "--", "sh", "-c", "exit 7"]).assert(7, "", &[]);
-    waiters.map(|waiter| end(waiter).assert(0, "", &[]));
+    for waiter in waiters {
+        end(waiter).assert(0, "", &[]);
+    }
     shmcount(&["wg", "done", &name]).assert_refused(1, &["no task is open"]);
 }
 
