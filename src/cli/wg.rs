@@ -1,7 +1,7 @@
 //! `wg`: tasks that are to be done, and waited for.
 
 use std::ffi::OsString;
-use std::process::{self, ExitCode};
+use std::process;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -69,10 +69,10 @@ enum Action {
 }
 
 impl Wg {
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self) -> u8 {
         let done = self.check().and_then(|()| match self.action {
-            Action::Run => self.run_command().map(ExitCode::from),
-            _ => self.act().map(|()| ExitCode::SUCCESS),
+            Action::Run => self.run_command(),
+            _ => self.act().map(|()| exit_code::DONE),
         });
         done.unwrap_or_else(|failure| exit_code::of(Err(failure)))
     }
