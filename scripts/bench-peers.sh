@@ -51,7 +51,7 @@ build_crate() {
     cargo build --release --quiet --locked --target-dir "$bin" \
         --manifest-path benches/peers/rust/Cargo.toml "$@" 2>"$work/build"
 }
-build_crate --bin shmcount-peer --bin shmcount-queue || { cat "$work/build" >&2; exit 1; }
+build_crate --bin shmcount-peer --bin shmcount-queue --bin shmcount-toolkit || { cat "$work/build" >&2; exit 1; }
 
 # The peers that take PROCS ADDS: a name, and a command without the two.
 peers=("shmcount, built-in add" "$bin/release/shmcount-peer add"
@@ -120,7 +120,7 @@ for pairs in 1 4; do
     done
     if [[ -n $python ]]; then
         for kind in queue simple; do
-            commands+=(:: "Python, $kind" "$python" benches/peers/python/queues.py "$kind" "$pairs" \
+            commands+=(:: "Python, $kind" "$python" benches/peers/python/queue_items.py "$kind" "$pairs" \
                 "$((slow_items / pairs))")
         done
     else
@@ -128,6 +128,33 @@ for pairs in 1 4; do
     fi
     printf '\nProducers, and consumers: %s\n\n' "$pairs"
     stopwatch 1 "ns an item" "${commands[@]}"
+done
+say_skipped
+
+echo "### The other objects, from forked processes, each on one processor"
+for procs in 1 2 4; do
+    echo "objects, processes: $procs" >&2
+    printf '\nProcesses: %s\n' "$procs"
+    # Ours, how often, Python's, how often.
+    while read -r object often peer seldom; do
+        commands=("shmcount, $object" "$bin/release/shmcount-toolkit" "$object" "$procs" "$((often / procs))")
+        if [[ -n $peer && -n $python ]]; then
+            commands+=(:: "Python, $peer" "$python" benches/peers/python/toolkit.py "$peer" "$procs" \
+                "$((seldom / procs))")
+        elif [[ -n $peer ]]; then
+            skip Python "there is no python3 with multiprocessing"
+        else
+            commands+=(:: "an add to memory of its own" "$bin/release/shmcount-toolkit" memory "$procs" \
+                "$((often / procs))")
+        fi
+        echo
+        stopwatch 1 "ns each" "${commands[@]}"
+    done <<<'array 4000000 array 40000
+guard 4000000 array 40000
+map 2000000 dict 4000
+semaphore 4000000 semaphore 100000
+counter 40000000
+writer 100000000'
 done
 say_skipped
 

@@ -45,14 +45,23 @@ impl CommandLine {
             Some(string) => vec![shell(), "-c".into(), string],
             None => self.program,
         };
+        let closes = self.close;
         Ok(Command {
-            program: Program::new(arguments).map_err(Failure::usage)?,
-            closes: self.close,
+            closes,
+            ..Command::of(arguments)?
         })
     }
 }
 
 impl Command {
+    /// Makes one of a program and its arguments.
+    pub(super) fn of(arguments: Vec<OsString>) -> Result<Self, Failure> {
+        Ok(Self {
+            program: Program::new(arguments).map_err(Failure::usage)?,
+            closes: false,
+        })
+    }
+
     pub(super) fn set_variable(&mut self, name: &'static str, value: String) {
         self.program.set_variable(name, value);
     }
@@ -62,9 +71,9 @@ impl Command {
         self.program.name().to_string_lossy().into_owned()
     }
 
-    /// Runs it to its end.
-    pub(super) fn run(&self, token: &Token) -> Result<End, Failure> {
-        let inherits = (!self.closes).then(|| token.file());
+    /// Runs it to its end, with a token or without.
+    pub(super) fn run(&self, token: Option<&Token>) -> Result<End, Failure> {
+        let inherits = token.filter(|_| !self.closes).map(Token::file);
         self.program.run(inherits).map_err(|error| match error {
             NotRun::Exec(error) => self.cannot_execute(error),
             NotRun::System(error) => Failure::Error {

@@ -7,6 +7,7 @@ use super::exit_code::Failure;
 use super::number::KEY_BYTES;
 use super::object::with_article;
 use super::queue::CAPACITY;
+use super::wg::TASKS;
 use crate::segment::{Error, Segment, SegmentOptions};
 
 /// Make a number, a lock or another object, and its segment if that is missing
@@ -24,13 +25,13 @@ pub(super) struct Create {
     /// What to make
     #[arg(value_enum, default_value_t = New::Value, hide_default_value = true)]
     kind: New,
-    /// Number to start with, of a value or each element of an array [default: 0]
+    /// First number of a value, or of array elements [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     value: Option<i64>,
     /// Elements of an array
     #[arg(long, value_name = "N")]
     len: Option<usize>,
-    /// Keys that a map takes, or bytes of a queue [default of a queue: 32768]
+    /// Most keys of a map; bytes of a queue [default: 32768]
     #[arg(long, value_name = "N")]
     capacity: Option<usize>,
     /// Bytes that a key of a map may have [default: 64]
@@ -39,6 +40,12 @@ pub(super) struct Create {
     /// Permits of a semaphore
     #[arg(long, value_name = "N")]
     permits: Option<u32>,
+    /// Parties of a barrier
+    #[arg(long, value_name = "N")]
+    parties: Option<u32>,
+    /// Tasks of a wait-group that run at once [default: 64]
+    #[arg(long, value_name = "N")]
+    tasks: Option<u32>,
     /// Bytes of the segment for objects, if it is made [default: 64 KiB, or more if needed]
     #[arg(long, value_name = "BYTES")]
     room: Option<usize>,
@@ -60,6 +67,9 @@ pub(super) enum New {
     FifoLock,
     Semaphore,
     Event,
+    Barrier,
+    /// Of tasks to be done
+    WaitGroup,
     /// Of texts
     Queue,
 }
@@ -91,7 +101,7 @@ impl Create {
             self.len.is_some(),
             self.capacity.is_some(),
         );
-        let options: [(_, _, &[New], _); 5] = [
+        let options: [(_, _, &[New], _); 7] = [
             ("--value", value, &[New::Value, New::Array], false),
             ("--len", len, &[New::Array], true),
             (
@@ -101,6 +111,8 @@ impl Create {
                 self.kind == New::Map,
             ),
             ("--key-bytes", self.key_bytes.is_some(), &[New::Map], false),
+            ("--parties", self.parties.is_some(), &[New::Barrier], true),
+            ("--tasks", self.tasks.is_some(), &[New::WaitGroup], false),
             ("--permits", self.permits.is_some(), &[New::Semaphore], true),
         ];
         for (option, is_given, kinds, is_needed) in options {
@@ -188,6 +200,14 @@ impl Create {
             New::Queue => {
                 let capacity = self.capacity.map_or(CAPACITY, |bytes| bytes as u64);
                 segment.bytes_queue(object, capacity).map(drop)
+            }
+            New::Barrier => {
+                let parties = self.parties.unwrap_or_default();
+                segment.barrier(object, parties).map(drop)
+            }
+            New::WaitGroup => {
+                let tasks = self.tasks.unwrap_or(TASKS);
+                segment.wait_group(object, tasks).map(drop)
             }
             New::Semaphore => {
                 let permits = self.permits.unwrap_or_default();

@@ -55,6 +55,23 @@ impl Failure {
         }
     }
 
+    /// Says how what is missing is made, if that is what is wrong.
+    pub(super) fn or_made_by(self, how: impl FnOnce() -> String) -> Self {
+        use segment::Error::{NoSuchObject, NotFound};
+        match self {
+            Self::Error { code, error, .. }
+                if matches!(
+                    error.downcast_ref(),
+                    Some(NotFound { .. } | NoSuchObject { .. })
+                ) =>
+            {
+                let help = Some(format!("make it with `{}`", how()));
+                Self::Error { code, error, help }
+            }
+            other => other,
+        }
+    }
+
     pub(super) fn timed_out(error: impl Into<Box<dyn std::error::Error>>) -> Self {
         Self::Error {
             code: TIMED_OUT,
@@ -122,7 +139,11 @@ impl From<segment::Error> for Failure {
         match error {
             segment::Error::InvalidName { .. }
             | segment::Error::InvalidObjectName { .. }
-            | segment::Error::OutOfRange { .. } => Self::usage(error),
+            | segment::Error::OutOfRange { .. } => Self::Error {
+                code: USAGE,
+                error: error.into(),
+                help,
+            },
             _ => Self::refused(error, help),
         }
     }

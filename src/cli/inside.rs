@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::object::{Object, type_name};
+use super::object::Object;
 use crate::contender::Ledger;
 use crate::raw::shareable::ElementType;
 use crate::segment::{self, Kind};
@@ -19,12 +19,18 @@ pub(super) struct Inside {
     pub(super) r#type: String,
     pub(super) length: u64,
     /// A number, or the total of a run; the list of an array; of a map, an object; whether an event is set;
-    /// how many items a queue has.
+    /// how many items a queue has, parties wait at a barrier, tasks of a wait group are open.
     pub(super) value: Json,
     /// Whether a queue is closed.
     pub(super) closed: Option<bool>,
     /// Free permits of a semaphore.
     pub(super) available: Option<u64>,
+    /// How many meetings at a barrier are over.
+    pub(super) generation: Option<u64>,
+    /// Why a barrier is broken, if it is.
+    pub(super) broken: Option<String>,
+    /// How many tasks of a wait group were lost.
+    pub(super) lost: Option<u64>,
     pub(super) holders: Vec<Process>,
     /// Who is known to wait for it.
     pub(super) waiters: Vec<Process>,
@@ -74,11 +80,14 @@ impl Inside {
         let mut inside = Self {
             object: entry.name().to_owned(),
             kind: entry.kind().map(Kind::name),
-            r#type: type_name(entry.element_type(), entry.element_size()),
+            r#type: entry.element_type().name(entry.element_size()),
             length: entry.length(),
             value: Json::Null,
             closed: None,
             available: None,
+            generation: None,
+            broken: None,
+            lost: None,
             holders: Vec::new(),
             waiters: Vec::new(),
             recoveries: None,
@@ -126,14 +135,26 @@ impl Inside {
                 Ok(())
             }
             Some(Kind::Semaphore) => {
-                let permits = u32::try_from(self.length).unwrap_or(u32::MAX);
-                let semaphore = segment.semaphore(name, permits)?;
+                let semaphore = segment.semaphore(name, object.length())?;
                 self.available = Some(semaphore.available() as u64);
                 self.holders = semaphore.holders().into_iter().map(Process::of).collect();
                 Ok(())
             }
             Some(Kind::Event) => {
                 self.value = segment.event(name)?.is_set().into();
+                Ok(())
+            }
+            Some(Kind::Barrier) => {
+                let barrier = segment.barrier(name, object.length())?;
+                self.value = barrier.waiting().into();
+                self.generation = Some(barrier.generation());
+                self.broken = barrier.broken_by().map(|by| by.to_string());
+                Ok(())
+            }
+            Some(Kind::WaitGroup) => {
+                let tasks = segment.wait_group(name, object.length())?;
+                self.value = tasks.open().into();
+                self.lost = Some(tasks.lost());
                 Ok(())
             }
             Some(Kind::BytesQueue) => {
@@ -210,8 +231,19 @@ impl Inside {
                     format!("{items} items")
                 });
             }
+            (waiting, _) if self.generation.is_some() => {
+                facts.push(format!("{waiting} of {} waiting", self.length));
+            }
+            (open, _) if self.lost.is_some() => facts.push(format!("{open} open")),
             (value, _) => facts.push(value.to_string()),
         }
+        facts.extend(self.generation.map(|past| format!("generation {past}")));
+        facts.extend(self.broken.iter().map(|why| format!("broken: {why}")));
+        facts.extend(
+            self.lost
+                .filter(|lost| *lost > 0)
+                .map(|lost| format!("{lost} lost")),
+        );
         if self.closed == Some(true) {
             facts.push("closed".to_owned());
         }

@@ -116,7 +116,7 @@ fn held(
         drop(guard);
         return Err(command.replace_this_process(token.file()).into());
     }
-    let ended = command.run(&token);
+    let ended = command.run(Some(&token));
     // Before the lock, so that the next holder finds it free.
     drop(token);
     drop(guard);

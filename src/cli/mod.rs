@@ -5,6 +5,7 @@
 mod add;
 mod address;
 mod args;
+mod barrier;
 mod bench;
 mod cas;
 mod command;
@@ -33,6 +34,7 @@ mod verbs;
 mod wait;
 mod waiting;
 mod watch;
+mod wg;
 mod worker;
 mod worker_program;
 

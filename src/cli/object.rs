@@ -9,7 +9,7 @@ use super::nearest;
 use crate::contender::MAIN;
 use crate::raw::shareable::ElementType;
 use crate::segment::{self, Entry, Kind, Name, Segment};
-use crate::sync::{Array, BytesQueue, Counter, Event, Map, Value};
+use crate::sync::{Array, Barrier, BytesQueue, Counter, Event, Map, Value, WaitGroup};
 
 /// An object that is there.
 pub(super) struct Object {
@@ -112,6 +112,25 @@ impl Object {
         Ok(self.segment.open_bytes_queue(self.entry.name())?)
     }
 
+    /// Opens the barrier that the object is.
+    pub(super) fn barrier(&self) -> Result<Barrier, Failure> {
+        self.expect(Kind::Barrier, "a barrier")?;
+        self.expect_whole()?;
+        Ok(self.segment.barrier(self.entry.name(), self.length())?)
+    }
+
+    /// Opens the wait group that the object is.
+    pub(super) fn wait_group(&self) -> Result<WaitGroup, Failure> {
+        self.expect(Kind::WaitGroup, "a wait-group")?;
+        self.expect_whole()?;
+        Ok(self.segment.wait_group(self.entry.name(), self.length())?)
+    }
+
+    /// Returns the length of what has less than 2^32 of anything.
+    pub(super) fn length(&self) -> u32 {
+        u32::try_from(self.entry.length()).unwrap_or(u32::MAX)
+    }
+
     fn element_named(&self, what: &str) -> Result<&str, Failure> {
         let element = self.address.element.as_deref();
         let missing = || {
@@ -134,7 +153,7 @@ impl Object {
                 format!(
                     "object '{}' is of type {}, expected i64",
                     self.full_name(),
-                    type_name(found, self.entry.element_size())
+                    found.name(self.entry.element_size())
                 ),
                 Some("the command line knows no other type; use the library".to_owned()),
             )),
@@ -172,6 +191,8 @@ impl Object {
             Some(Kind::BytesQueue) => {
                 format!("use `shmcount push {name}` and `shmcount pop {name}`")
             }
+            Some(Kind::Barrier) => format!("use `shmcount barrier {name}`"),
+            Some(Kind::WaitGroup) => format!("use `shmcount wg`: `shmcount wg wait {name}`"),
             _ => format!("look at it with `shmcount show {}`", name.segment),
         };
         Failure::refused(error, Some(help))
@@ -224,19 +245,5 @@ pub(super) fn with_article(noun: &str) -> String {
     match noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
         true => format!("an {noun}"),
         false => format!("a {noun}"),
-    }
-}
-
-/// Returns what Rust calls a type.
-pub(super) fn type_name(element_type: ElementType, size: u64) -> String {
-    match element_type {
-        ElementType::I64 => "i64".to_owned(),
-        ElementType::U64 => "u64".to_owned(),
-        ElementType::I32 => "i32".to_owned(),
-        ElementType::U32 => "u32".to_owned(),
-        ElementType::F64 => "f64".to_owned(),
-        ElementType::F32 => "f32".to_owned(),
-        ElementType::Small => format!("integer of {size} bytes"),
-        ElementType::Record => format!("record of {size} bytes"),
     }
 }

@@ -17,7 +17,7 @@ use crate::segment::{Release, Segment};
 #[command(after_help = "\
 Looks without taking a lock. --json prints one object with the keys name, path, bytes, created (seconds \
 since 1970), age_s, release, temporary, stale, creator {pid, command, alive}, attached [{pid, command}], and objects, a list with the \
-keys object, kind, type, length, value, closed, available, holders and waiters [{pid, command}], recoveries and error.
+keys object, kind, type, length, value, closed, available, generation, broken, lost, holders and waiters [{pid, command}], recoveries and error.
 
 Example: shmcount show visits")]
 pub(super) struct Show {

@@ -4,8 +4,8 @@ use clap::{Args, Command, CommandFactory, Subcommand};
 
 use super::exit_code::Outcome;
 use super::{
-    Cli, add, bench, cas, completions, create, event, get, lock, ls, man, queue, rm, run, sem, set,
-    show, wait, watch,
+    Cli, add, barrier, bench, cas, completions, create, event, get, lock, ls, man, queue, rm, run,
+    sem, set, show, wait, watch, wg,
 };
 
 macro_rules! verbs {
@@ -43,6 +43,8 @@ verbs! {
     "lock" => Lock(lock::Lock),
     "sem" => Sem(sem::Sem),
     "event" => Event(event::Event),
+    "barrier" => Barrier(barrier::Barrier),
+    "wg" => Wg(wg::Wg),
     "push" => Push(queue::Push),
     "pop" => Pop(queue::Pop),
     "close" => Close(queue::Close),

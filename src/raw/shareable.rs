@@ -61,6 +61,20 @@ impl ElementType {
         known.map_or(Self::Record, |(_, mark)| *mark)
     }
 
+    /// Returns what Rust calls a type of this mark and size in bytes.
+    pub fn name(self, size: u64) -> String {
+        match self {
+            Self::I64 => "i64".to_owned(),
+            Self::U64 => "u64".to_owned(),
+            Self::I32 => "i32".to_owned(),
+            Self::U32 => "u32".to_owned(),
+            Self::F64 => "f64".to_owned(),
+            Self::F32 => "f32".to_owned(),
+            Self::Small => format!("integer of {}", bytes(size)),
+            Self::Record => format!("record of {}", bytes(size)),
+        }
+    }
+
     /// Reads a mark from a directory entry; what a later version may have added is a record.
     pub fn from_mark(mark: u32) -> Self {
         use ElementType::*;
@@ -68,6 +82,13 @@ impl ElementType {
         all.into_iter()
             .find(|known| *known as u32 == mark)
             .unwrap_or(Record)
+    }
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        1 => "1 byte".to_owned(),
+        _ => format!("{count} bytes"),
     }
 }
 

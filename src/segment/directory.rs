@@ -207,12 +207,9 @@ impl Entry {
             return Err(differs("kind", kind_name.to_owned(), expected));
         }
         if self.element_type() != shape.element_type {
-            let expected = format!("{:?}", shape.element_type);
-            return Err(differs(
-                "element type",
-                format!("{:?}", self.element_type()),
-                expected,
-            ));
+            let found = self.element_type().name(self.element_size());
+            let expected = shape.element_type.name(shape.element_size);
+            return Err(differs("element type", found, expected));
         }
         let numbers = [
             ("element size", self.record.element_size, shape.element_size),

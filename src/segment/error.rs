@@ -4,6 +4,7 @@ use std::io;
 
 use super::name::Name;
 use crate::raw::robust_lock::Refused;
+use crate::sys::process;
 use crate::sys::robust_list::NoRobustList;
 
 /// Why a segment or an object in it cannot be had.
@@ -109,7 +110,7 @@ pub enum Error {
         free: u64,
     },
     /// The directory's lock was not to be had.
-    #[error("the directory of segment '{name}' is locked: {refused:?}")]
+    #[error("the directory of segment '{name}' is locked: {}", told(*refused))]
     DirectoryLocked {
         /// The segment's name.
         name: Name,
@@ -239,7 +240,20 @@ impl Error {
             Self::NoSuchObject { name, .. } => {
                 Some(format!("a bare `{name}` is the object `{name}/main`"))
             }
-            Self::Full { .. } => Some("make the segment with a larger capacity".to_owned()),
+            Self::InvalidName { .. } => Some("choose a word: `shmcount create visits`".to_owned()),
+            Self::InvalidObjectName { .. } => {
+                Some("an object is NAME/OBJECT: `shmcount create visits/today`".to_owned())
+            }
+            Self::OtherShape { name, .. } => Some(format!(
+                "`shmcount show {name}` says what it is; choose another name for another object"
+            )),
+            Self::Full { .. } => {
+                Some("make a larger one: `shmcount create OTHER --room BYTES`".to_owned())
+            }
+            Self::DirectoryLocked { name, refused } => Some(help_of_locked(name, *refused)),
+            Self::Unsupported(_) => {
+                Some("allow set_robust_list(2) and get_robust_list(2) in this sandbox".to_owned())
+            }
             Self::NoPlainRelease => Some("use the exchange release".to_owned()),
             Self::System { source, .. } => match source.raw_os_error()? {
                 libc::EMFILE => Some("allow more open files: `ulimit -n`".to_owned()),
@@ -249,6 +263,26 @@ impl Error {
             },
             _ => None,
         }
+    }
+}
+
+fn told(refused: Refused) -> String {
+    match refused {
+        Refused::HeldByCaller => "this thread holds it already".to_owned(),
+        Refused::WouldBlock(tid) => format!("thread {tid} holds it"),
+        Refused::TimedOut(tid) => format!("thread {tid} held it all the time"),
+    }
+}
+
+/// The directory's lock is never kept: its holder was stopped, or its word was damaged.
+fn help_of_locked(name: &Name, refused: Refused) -> String {
+    let holder = match refused {
+        Refused::HeldByCaller => None,
+        Refused::WouldBlock(tid) | Refused::TimedOut(tid) => process::of_thread(tid),
+    };
+    match holder {
+        Some(pid) => format!("look at it with `ps -p {pid}`: it lives, perhaps stopped"),
+        None => format!("try again, or remove it with `shmcount rm {name}`"),
     }
 }
 

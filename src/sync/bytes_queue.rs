@@ -36,7 +36,7 @@ const MOST: u64 = (1 << 31) - 1;
 /// What one thread pushes comes out in its order. Among those who wait there is no order: who waits
 /// for much room may be overtaken by those who need less.
 pub struct BytesQueue {
-    object: Object<State>,
+    pub(super) object: Object<State>,
 }
 
 impl Segment {

@@ -7,7 +7,7 @@ use super::error::LockError;
 #[non_exhaustive]
 pub enum MapError {
     /// The key is new, and the map has as many as it takes.
-    #[error("the map has {capacity} keys and takes no more")]
+    #[error("the map has {} and takes no more", keys(*capacity))]
     Full {
         /// How many it takes.
         capacity: usize,
@@ -33,12 +33,23 @@ pub enum MapError {
     Lock(#[from] LockError),
 }
 
+const LARGER: &str = "remove keys, or make a larger one: `shmcount create NAME map --capacity N`";
+const LONGER: &str =
+    "make one for longer keys: `shmcount create NAME map --capacity N --key-bytes N`";
+
+fn keys(count: usize) -> String {
+    match count {
+        1 => "1 key".to_owned(),
+        _ => format!("{count} keys"),
+    }
+}
+
 impl MapError {
     /// Returns what a person can do about it, if there is something to say.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Full { .. } => Some("remove keys, or make a map of a larger capacity".to_owned()),
-            Self::KeyTooLong { .. } => Some("make the map for longer keys".to_owned()),
+            Self::Full { .. } => Some(LARGER.to_owned()),
+            Self::KeyTooLong { .. } => Some(LONGER.to_owned()),
             Self::Overflow { .. } => None,
             Self::Lock(error) => error.help(),
         }

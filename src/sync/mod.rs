@@ -23,6 +23,7 @@ mod map_error;
 mod map_guard;
 mod own_cells;
 mod queue;
+mod queue_empty;
 mod queue_error;
 mod queue_iter;
 mod queue_state;

@@ -35,7 +35,7 @@ const MOST: u64 = (1 << 31) - 1;
 /// 50 µs (see [`Spin`](crate::Spin)), then sleeps without polling until something is pushed, or
 /// popped from a full queue; that wakes all who sleep.
 pub struct Queue<T> {
-    object: Object<u64>,
+    pub(super) object: Object<u64>,
     capacity: u32,
     items: PhantomData<fn(T) -> T>,
 }

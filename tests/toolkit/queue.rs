@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shmcount::{Error, LockError, PopError, PushError, Queue, Segment};
+use shmcount::{Error, LockError, PopError, PushError, Queue, Segment, WaitError};
 
 use crate::scribble::{BEHIND_LINE, LOCK, PATTERNS, STATE, Target};
 use crate::stage::{Parent, Process, Scratch};
@@ -133,6 +133,35 @@ pub fn closing_wakes_who_waits() {
     queue.close().expect("not held");
     producer.expect("Err(Closed(7))");
     assert_eq!(queue.len(), 1);
+}
+
+/// Waits until all items have been taken.
+pub fn wait_empty(parent: Parent) {
+    let queue = open(&parent);
+    parent.tell("ready");
+    parent.tell(&format!("{:?}", queue.wait_empty()));
+}
+
+pub fn taking_the_last_item_wakes_who_waits_for_empty() {
+    let scratch = Scratch::new("queue");
+    let queue = queue(&scratch, 4);
+    queue.push_many(&[1, 2]).expect("there is room");
+    let mut waiter = Process::start("queue::wait_empty", &[scratch.name()]);
+    waiter.expect("ready");
+    assert_eq!(queue.pop(), Ok(1));
+    let late = queue.wait_empty_timeout(TIMEOUT);
+    assert_eq!(late, Err(WaitError::TimedOut(1)));
+    assert_eq!(queue.pop(), Ok(2));
+    waiter.expect("Ok(())");
+    assert_eq!(queue.wait_empty_timeout(Duration::ZERO), Ok(()));
+    let segment = Segment::open(scratch.name()).expect("it is there");
+    let lines = segment.bytes_queue("lines", 64).expect("there is room");
+    assert_eq!(lines.wait_empty(), Ok(()));
+    for line in [&b""[..], b"longer than a word"] {
+        lines.push(line).expect("there is room");
+    }
+    let late = lines.wait_empty_timeout(TIMEOUT);
+    assert_eq!(late, Err(WaitError::TimedOut(2)));
 }
 
 pub fn a_timeout_is_waited_for() {

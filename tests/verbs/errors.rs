@@ -23,6 +23,9 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         .unwrap();
     segment.counter("counter").unwrap();
     segment.event("event").unwrap();
+    segment.barrier("meeting", 2).unwrap();
+    segment.wait_group("tasks", 2).unwrap().add(2).unwrap();
+    segment.wait_group("done", 2).unwrap();
     segment
         .bytes_queue("queue", 64)
         .unwrap()
@@ -63,6 +66,29 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         event set NAME
         event wait NAME/event --timeout 0
         event set NAME/event --timeout 0
+        barrier NAME
+        barrier MISSING
+        barrier NAME/meeting --parties 0
+        barrier NAME/meeting --parties 3
+        barrier NAME/meeting --timeout 0
+        barrier reset NAME/meeting --json
+        barrier break NAME/meeting
+        wg wait NAME
+        wg wait MISSING
+        wg add NAME/tasks many
+        wg done NAME/tasks 2
+        wg done NAME/done
+        wg run NAME/tasks
+        wg run NAME/tasks true
+        wg run NAME/tasks -- /no/such/program
+        wg add NAME/tasks -- true
+        wg wait NAME/tasks --timeout 0
+        wait NAME/tasks --until >5
+        wait NAME/queue
+        wait NAME/queue --until empty --timeout 0
+        wait NAME/event --until empty
+        wait NAME/event --until done
+        add NAME/meeting
         push NAME x
         push NAME/queue a-text-that-is-longer-than-the-whole-queue-can-ever-be-whatever-happens
         push NAME/queue a-text-of-just-as-many-bytes-as-the-empty-queue-can-take --timeout 0
@@ -98,6 +124,9 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         create NAME/new semaphore
         create NAME/new semaphore --permits 0
         create NAME/new lock --value 3
+        create NAME/new barrier
+        create NAME/new lock --parties 3
+        create NAME/new barrier --parties 0
         create NAME/slots semaphore --permits 4 --exist-ok
         create NAME/new semaphore --permits 9999
         create NAME[3]

@@ -8,6 +8,7 @@ mod looking;
 mod making;
 mod numbers;
 mod objects;
+mod parties;
 #[path = "../run/program.rs"]
 #[expect(dead_code, reason = "runs are started by the tests of `run` alone")]
 mod program;

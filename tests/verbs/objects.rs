@@ -119,6 +119,12 @@ fn every_kind_is_made_and_shown() {
         ("fifo-lock", &[], "free"),
         ("semaphore", &["--permits", "2"], "2 of 2 free"),
         ("event", &[], "not set"),
+        (
+            "barrier",
+            &["--parties", "2"],
+            "0 of 2 waiting; generation 0",
+        ),
+        ("wait-group", &[], "0 open"),
         ("queue", &["--capacity", "128"], "0 items"),
     ] {
         let object = format!("{}/{kind}", &*name);

@@ -1,7 +1,7 @@
-"""Python's multiprocessing: `toolkit_array_map.py KIND PROCS ADDS`, with KIND `array`, an Array and the
-lock it brings, or `dict`, the dict of a Manager and a Lock. Forked processes, each on one processor, add 1
-so often each, to one of 100 elements or keys after the other; prints the nanoseconds from the first add
-to the last, by all adds.
+"""Python's multiprocessing: `toolkit.py KIND PROCS ADDS`, with KIND `array`, an Array and the lock it
+brings, `dict`, the dict of a Manager and a Lock, or `semaphore`, one of three permits taken in a `with` and
+given back. Forked processes, each on one processor, do it so often each, by turns on 100 elements or keys;
+prints the nanoseconds from the first to the last, by all of them.
 """
 
 import multiprocessing
@@ -22,6 +22,11 @@ def work(kind, process, adds, lock, totals, barrier, start, end):
         for add in range(adds):
             with totals.get_lock():
                 totals[add % PLACES] += 1
+    elif kind == "semaphore":
+        for _ in range(adds):
+            with lock:
+                pass
+        totals[process] = adds
     else:
         for add in range(adds):
             with lock:
@@ -32,8 +37,8 @@ def work(kind, process, adds, lock, totals, barrier, start, end):
 def main():
     kind, procs, adds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     context = multiprocessing.get_context("fork")
-    lock = context.Lock()
-    if kind == "array":
+    lock = context.Semaphore(3) if kind == "semaphore" else context.Lock()
+    if kind != "dict":
         totals = context.Array("q", PLACES)
     else:
         manager = context.Manager()
@@ -48,7 +53,7 @@ def main():
         worker.start()
     for worker in workers:
         worker.join()
-    total = sum(totals[:] if kind == "array" else totals.values())
+    total = sum(totals.values() if kind == "dict" else totals[:])
     if total != procs * adds:
         sys.exit(f"error: counted {total}, expected {procs * adds}")
     print(f"{(max(end) - min(start)) / total:.2f}")
