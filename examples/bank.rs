@@ -33,28 +33,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Starts workers, kills some and starts others in their place, and looks at the sum all the time.
+/// Has workers transfer, and looks at the sum all the time.
 fn open_the_bank(segment: &Segment) -> Result<(), Box<dyn Error>> {
     let accounts = segment.array("accounts", ACCOUNTS, IN_EACH)?;
-    let mut workers = (0..WORKERS)
-        .map(|_| start(segment))
-        .collect::<Result<Vec<_>, _>>()?;
+    let workers = (0..WORKERS).map(|_| start(segment));
+    let mut workers = workers.collect::<Result<Vec<_>, _>>()?;
 
-    let mut killed = 0;
-    for kill in 0..KILLS {
-        thread::sleep(Duration::from_millis(5));
-        let worker = &mut workers[kill % WORKERS];
-        worker.kill()?; // SIGKILL: whatever it was doing, it does not finish it.
-        killed += usize::from(worker.wait()?.signal().is_some());
-        *worker = start(segment)?;
-        // A snapshot takes no lock, and is all of one commit.
-        check(&accounts)?;
-    }
+    let killed = kill_some(segment, &accounts, &mut workers);
     for worker in &mut workers {
-        if !worker.wait()?.success() {
+        if killed.is_err() {
+            worker.kill()?;
+        }
+        if !worker.wait()?.success() && killed.is_ok() {
             return Err("a worker failed".into());
         }
     }
+    let killed = killed?;
     check(&accounts)?;
 
     println!(
@@ -63,6 +57,25 @@ fn open_the_bank(segment: &Segment) -> Result<(), Box<dyn Error>> {
         accounts.recoveries()
     );
     Ok(())
+}
+
+/// Kills one worker after the other, and starts another in its place.
+fn kill_some(
+    segment: &Segment,
+    accounts: &Array<i64>,
+    workers: &mut [Child],
+) -> Result<usize, Box<dyn Error>> {
+    let mut killed = 0;
+    for kill in 0..KILLS {
+        thread::sleep(Duration::from_millis(5));
+        let worker = &mut workers[kill % WORKERS];
+        worker.kill()?; // SIGKILL: whatever it was doing, it does not finish it.
+        killed += usize::from(worker.wait()?.signal().is_some());
+        *worker = start(segment)?;
+        // A snapshot takes no lock, and is all of one commit.
+        check(accounts)?;
+    }
+    Ok(killed)
 }
 
 fn start(segment: &Segment) -> std::io::Result<Child> {
