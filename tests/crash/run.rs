@@ -90,6 +90,15 @@ pub fn kill_everywhere(mut scene: impl FnMut(&mut Run) -> Fate) -> Tally {
     kill_at(ALL_UP_TO, scene)
 }
 
+/// As [`kill_everywhere`], along the shortest of several paths: for a victim that may come to sleep while it
+/// is recorded, and sleeps for nobody's wake-up when it is played again.
+pub fn kill_along_the_shortest(mut scene: impl FnMut(&mut Run) -> Fate) -> Tally {
+    warm_up(&mut scene);
+    let recorded = (0..2 * RECORDINGS).map(|_| Recorded::of(&mut scene));
+    let shortest = recorded.min_by_key(|recorded| recorded.path.points.len());
+    kill_along(shortest.expect("some were recorded"), ALL_UP_TO, scene)
+}
+
 /// As [`kill_everywhere`], after each of several first deaths, whose points are given.
 pub fn kill_after_each(
     firsts: Vec<usize>,
@@ -116,9 +125,21 @@ fn kill_at(all_up_to: usize, mut scene: impl FnMut(&mut Run) -> Fate) -> Tally {
 }
 
 fn kill_along_a_path(all_up_to: usize, mut scene: impl FnMut(&mut Run) -> Fate) -> Tally {
-    let mut path = Path::default();
+    let recorded = Recorded::of(&mut scene);
+    kill_along(recorded, all_up_to, scene)
+}
+
+fn kill_along(
+    recorded: Recorded,
+    all_up_to: usize,
+    mut scene: impl FnMut(&mut Run) -> Fate,
+) -> Tally {
     let mut tally = Tally::default();
-    let (reached, fate) = play(&mut scene, &mut path, None);
+    let Recorded {
+        mut path,
+        reached,
+        fate,
+    } = recorded;
     tally.count(path.points.len(), reached, fate);
     tally.length = path.points.len();
     for at in points(&path, all_up_to) {
@@ -131,6 +152,25 @@ fn kill_along_a_path(all_up_to: usize, mut scene: impl FnMut(&mut Run) -> Fate) 
         }
     }
     tally
+}
+
+/// A path, and what came of the run that it was recorded in.
+struct Recorded {
+    path: Path,
+    reached: Reached,
+    fate: Fate,
+}
+
+impl Recorded {
+    fn of(scene: &mut impl FnMut(&mut Run) -> Fate) -> Self {
+        let mut path = Path::default();
+        let (reached, fate) = play(scene, &mut path, None);
+        Self {
+            path,
+            reached,
+            fate,
+        }
+    }
 }
 
 /// Records the path of a scene's victim.
