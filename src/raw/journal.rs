@@ -233,6 +233,9 @@ impl<'a> Journaled<'a> {
     /// Writes the first so many old words back. Killed on the way, the next owner does the same.
     #[cold]
     fn restore(self, entries: usize) {
+        // Pairs with the fence in `read`: a reader of the version before this one that sees a word written
+        // below sees this version, too.
+        fence(Release);
         for (index, old) in self.entries().take(entries) {
             // Beyond the data only when something else was written there.
             if let Some(word) = self.data.get(index) {

@@ -132,7 +132,8 @@ impl<'a, T: Shareable> Committed<'a, T> {
     #[cold]
     fn tell_of_leaving(self, me: Thread, index: usize) {
         // Whoever is queued on the sequence wakes. Whoever is not yet comes to the slot's word later, and
-        // finds it changed. So no lock is needed, whose holder may be stopped.
+        // finds it changed, if it was not empty before as well: then the commit below helps, or the second
+        // look. So no lock is needed, whose holder may be stopped.
         let was_one_asleep = futex::wake_all(self.sequence_futex());
         if index >= MOST_SLOTS {
             // Nobody sleeps on its word, so the sequence has to move. Refused to who holds the lock: that

@@ -96,7 +96,7 @@ impl Segment {
 }
 
 impl<T: Shareable> Array<T> {
-    /// Returns an element as it was last committed. Takes no lock, waits for nobody and delays nobody.
+    /// Returns an element as it was last committed. Takes no lock and waits for nobody.
     ///
     /// # Panics
     ///
@@ -121,7 +121,7 @@ impl<T: Shareable> Array<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`].
     ///
     /// # Panics
     ///
@@ -140,7 +140,7 @@ impl<T: Shareable> Array<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
     ///
     /// # Panics
     ///
@@ -159,7 +159,7 @@ impl<T: Shareable> Array<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
     pub fn lock(&self) -> Result<ArrayGuard<'_, T>, LockError> {
         Ok(ArrayGuard::new(self.journal.lock()?, self.len))
     }
@@ -253,7 +253,8 @@ impl<T: Integer> Array<T> {
     ///
     /// # Errors
     ///
-    /// [`AddError::Overflow`], with the element unchanged; [`LockError::HeldByCaller`].
+    /// [`AddError::Overflow`], with the element unchanged;
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`].
     ///
     /// # Panics
     ///

@@ -60,8 +60,10 @@ pub(super) fn attempt<S: Shareable, R>(
         Wait::Forever => (None, true),
     };
     let deadline = timeout.map(Deadline::after);
+    // However short the wait may be: who is only busy with the lock is no reason to give up.
+    let patience = timeout.map(|timeout| Deadline::after(timeout.max(PATIENCE)));
     // Not looked at first: who finds it right has then read the line once and not twice.
-    match state.modify(me, deadline, &mut change) {
+    match state.modify(me, patience, &mut change) {
         Ok(Some(result)) => Ok(result),
         Ok(None) if may_wait => attempt_again(object, me, timeout, deadline, is_time, change),
         Ok(None) => Err(NotMade::NotNow),
@@ -82,8 +84,14 @@ fn attempt_again<S: Shareable, R>(
     let mut backoff = Backoff::new(object.protocol().spin);
     loop {
         if is_time(&state.load()) {
-            match state.modify(me, deadline, &mut change) {
+            let patience = Deadline::after(PATIENCE);
+            let patience = deadline.map(|deadline| deadline.max(patience));
+            match state.modify(me, patience, &mut change) {
                 Ok(Some(result)) => return Ok(result),
+                // Others were faster, for as long as we may wait.
+                Ok(None) if deadline.is_some_and(Deadline::has_passed) => {
+                    return Err(NotMade::TimedOut(timeout.unwrap_or(Duration::MAX)));
+                }
                 Ok(None) => {}
                 Err(refused) => return Err(not_made(refused, timeout)),
             }

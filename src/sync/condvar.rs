@@ -119,7 +119,9 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// [`LockError`], if a lock's word was damaged; the lock is not held then.
+    /// [`LockError::Deadlock`], when the lock is wanted again by a thread that holds another one, and its holder
+    /// waits for that; [`LockError::HeldByCaller`], if the lock's word was damaged. The lock is not held
+    /// then, and what was notified remains to be looked at.
     pub fn wait<'a, T: Shareable>(
         &'a self,
         guard: ValueGuard<'a, T>,

@@ -38,8 +38,8 @@ use crate::sys::atomic::Relaxed;
 ///
 /// A cell takes 128 bytes. When every cell has a living thread in it, further threads share one more cell by an
 /// atomic instruction: right as well, and slower. A thread has a cell for each handle that was opened,
-/// so clone a handle instead of opening it again. An add inside a signal handler that interrupts an add of
-/// the same thread may be lost.
+/// so clone a handle instead of opening it again. Not for signal handlers: a first add claims a cell, which must
+/// not come in between a lock's taking or releasing, and one that interrupts an add may be lost.
 #[derive(Clone)]
 pub struct Counter {
     /// That of `opened`, at hand.

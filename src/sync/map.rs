@@ -125,7 +125,7 @@ impl<V: Shareable> Map<V> {
     /// # Errors
     ///
     /// [`MapError::Full`] when the key is new and there is no room; [`MapError::KeyTooLong`];
-    /// [`LockError::HeldByCaller`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`].
     pub fn insert(&self, key: impl AsRef<[u8]>, value: V) -> Result<Option<V>, MapError> {
         let key = self.key(key.as_ref())?;
         let inserted = self.modify(|table, change| table.insert(change, key, &value))?;
@@ -136,7 +136,7 @@ impl<V: Shareable> Map<V> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`].
     pub fn remove(&self, key: impl AsRef<[u8]>) -> Result<Option<V>, LockError> {
         match self.key(key.as_ref()) {
             Ok(key) => self.modify(|table, change| table.remove(change, key)),
@@ -166,7 +166,7 @@ impl<V: Shareable> Map<V> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
     pub fn update<R>(
         &self,
         key: impl AsRef<[u8]>,
@@ -179,7 +179,7 @@ impl<V: Shareable> Map<V> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`].
     pub fn clear(&self) -> Result<(), LockError> {
         self.modify(|table, change| table.clear(change))
     }
@@ -214,7 +214,7 @@ impl<V: Shareable> Map<V> {
     ///
     /// # Errors
     ///
-    /// [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
+    /// [`LockError::Deadlock`], [`LockError::HeldByCaller`], [`LockError::TooManyHeld`].
     ///
     /// # Examples
     ///

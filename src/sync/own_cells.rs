@@ -62,10 +62,11 @@ pub(super) fn find_or_claim(opened: &Arc<Opened>) -> Option<Rc<OwnCell>> {
     if is_to_do_without(id) {
         return None;
     }
-    // Where there is no OWN any more, the thread ends: it must not claim what it would not leave.
+    // Where there is no OWN any more, the thread ends: it must not claim what it would not leave. Where it is
+    // borrowed, this is a signal handler.
     let own = OWN
-        .try_with(|own| find_or_claim_in(&mut own.borrow_mut(), opened))
-        .ok()?;
+        .try_with(|own| Some(find_or_claim_in(&mut *own.try_borrow_mut().ok()?, opened)))
+        .ok()??;
     let count = own.as_ref().map(|own| NonNull::from(own.count()));
     set_entry(Cached {
         id,

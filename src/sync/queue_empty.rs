@@ -77,12 +77,7 @@ impl BytesQueue {
     }
 
     fn wait_empty_until(&self, deadline: Option<Deadline>) -> Result<(), WaitError<usize>> {
-        wait_for_none(&self.object, |state| state.used as usize, deadline).map_err(|error| {
-            match error {
-                WaitError::TimedOut(_) => WaitError::TimedOut(self.len()),
-                WaitError::HeldByCaller(_) => WaitError::HeldByCaller(self.len()),
-            }
-        })
+        wait_for_none(&self.object, |state| state.items as usize, deadline)
     }
 }
 

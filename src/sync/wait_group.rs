@@ -240,14 +240,19 @@ impl WaitGroup {
         index: usize,
     ) -> Result<Task<'_>, WaitGroupError> {
         let next = state.taken.wrapping_add(1);
-        // Before the claim: killed between it and the commit, this is a task that was not taken on.
-        // Release: pairs with the Acquire in `serial`.
-        self.object.slots()[index].notes[SERIAL].store(next, Release);
+        // No number that was ever given out. Killed while it claims, this is a task that was not taken on:
+        // the kernel frees the lock before it marks the slot, which is only pending, and another may have
+        // the next number by then.
+        self.object.slots()[index].notes[SERIAL].store(0, Release);
         let Some((claim, _)) = self.object.claim(me, index).map_err(LockError::from)? else {
             // Nobody claims one without the lock: the slot is damaged.
             let most = self.object.slots().len();
             return Err(WaitGroupError::TooManyTasks { most });
         };
+        // The slot is on the list, in front of the lock: killed from here on, the kernel marks it before it
+        // frees the lock, and the next owner forgets it before it gives this number to another.
+        // Release: pairs with the Acquire in `serial`.
+        claim.slot().notes[SERIAL].store(next, Release);
         self.begin_round_if_over(state);
         state.taken = next;
         state.untaken = state.untaken.saturating_sub(1);

@@ -101,7 +101,7 @@ pub fn an_object_of_another_shape_is_refused_with_what_differs() {
     let scratch = Scratch::new("shape");
     let fields = [
         (entry::KIND, "kind", "of a later version"),
-        (entry::ELEMENT_TYPE, "element type", "Record"),
+        (entry::ELEMENT_TYPE, "element type", "record of 8 bytes"),
         (entry::ELEMENT_SIZE, "element size", "255"),
         (entry::LENGTH, "length", "255"),
     ];

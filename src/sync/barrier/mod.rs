@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::error::{BarrierError, BrokenBy, LockError};
 use super::value_guard::ValueGuard;
+use crate::raw::slot::Occupant;
 use crate::raw::watching::Unsatisfied;
 use crate::segment::{Claim, Error, Kind, Object, Room, Segment};
 use crate::sys::clock::Deadline;
@@ -231,9 +232,9 @@ impl Barrier {
         let timeout = timeout.map(Timeout::new);
         let (claim, arrived) = loop {
             me.check_room().map_err(LockError::from)?;
-            let state = self.enter(me, timeout)?;
+            let mut state = self.enter(me, timeout)?;
             self.check_parties(&state)?;
-            match self.take_place(me)? {
+            match self.take_place(me, &mut state)? {
                 Some(claim) => {
                     let arrived = self.arrive(state, &claim);
                     break (claim, arrived);
@@ -256,15 +257,34 @@ impl Barrier {
         }
     }
 
-    fn take_place(&self, me: Thread) -> Result<Option<Claim<'_, State>>, LockError> {
-        match self.circle().free_place() {
-            Some(place) => self.take(me, place),
-            None => Ok(None),
+    /// Claims a place, or says that the barrier is broken; nothing when there is none. Under the lock.
+    fn take_place(
+        &self,
+        me: Thread,
+        state: &mut ValueGuard<'_, State>,
+    ) -> Result<Option<Claim<'_, State>>, BarrierError> {
+        let Some(place) = self.circle().free_place() else {
+            return Ok(None);
+        };
+        self.look_at_the_dead_in(place, state);
+        match state.broken_by() {
+            None => Ok(self.take(me, place)?),
+            Some(by) => Err(BarrierError::Broken(by)),
+        }
+    }
+
+    /// Looks again if somebody died in the slot that is about to be taken: since the last look, perhaps, and
+    /// its notes, which say what that means, are about to go. Under the lock.
+    fn look_at_the_dead_in(&self, index: usize, state: &mut ValueGuard<'_, State>) {
+        if self.object.slots()[index].occupant() == Occupant::Dead {
+            self.look(state);
         }
     }
 
     /// Claims a slot that nobody living is in. Under the lock.
     fn take(&self, me: Thread, index: usize) -> Result<Option<Claim<'_, State>>, LockError> {
+        // Before the name: a named slot that nobody is in was left.
+        me.check_room()?;
         // Before the claim: killed right behind it, the notes are not those of another.
         state::name(&self.object.slots()[index], std::process::id());
         let claimed = self.object.claim(me, index)?;

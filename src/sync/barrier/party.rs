@@ -38,7 +38,12 @@ impl<'a> Party<'a> {
         }
         barrier.check_parties(&state)?;
         let seat = barrier.circle().free_seat();
-        let claim = seat.map(|seat| barrier.take(me, seat)).transpose()?;
+        let claim = seat.map(|seat| {
+            // Who joins a broken barrier waits for its reset with the others.
+            barrier.look_at_the_dead_in(seat, &mut state);
+            barrier.take(me, seat)
+        });
+        let claim = claim.transpose()?;
         match claim.flatten() {
             Some(claim) => Ok(Self { barrier, claim }),
             None => Err(BarrierError::TooManyParties {
