@@ -25,6 +25,7 @@ pub fn scenarios() -> Vec<Scenario> {
         ("barrier", "gives up", gives_up),
         ("barrier", "resets", resets),
         ("barrier", "hears of a death", hears_of_a_death),
+        ("barrier", "another dies meanwhile", another_dies),
     ])
 }
 
@@ -240,6 +241,33 @@ fn hears_of_a_death(release: Release, run: &mut Run) -> Fate {
     match staged.other.load(SeqCst) {
         BROKEN => staged.next_meeting(was_told),
         outcome => Fate::Torn(format!("told {outcome}")),
+    }
+}
+
+/// One who waits is killed while the victim comes, which would take its place: who else waits is told.
+/// Once its notes were gone with the place, and its death with them.
+fn another_dies(release: Release, run: &mut Run) -> Fate {
+    let staged = Staged::new(release, 3);
+    let first = staged.newcomer();
+    let other = staged.waiter();
+    let operation = || {
+        let _ = staged.barrier.wait();
+    };
+    let mut victim = run.start(operation, || staged.stage.digest());
+    victim.go_on(|| ());
+    first.kill();
+    victim.finish(|| ());
+    let is_told = other.ends();
+    // Not before: its own death would be told, too.
+    victim.kill();
+    if !is_told {
+        return Fate::Hung("who waits beside the dead waits on".to_owned());
+    }
+    // Met, if all had been counted before the death.
+    let have_met = staged.barrier.generation() > 0;
+    match (have_met, staged.other.load(SeqCst)) {
+        (true, MET) | (false, BROKEN) => staged.next_meeting(have_met),
+        (_, outcome) => Fate::Torn(format!("met {have_met}, told {outcome}")),
     }
 }
 
