@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::exit_code::{Failure, REFUSED, TIMED_OUT, WRONG};
 use super::object::Object;
 use super::{args, output};
@@ -35,6 +35,7 @@ pub(super) struct Barrier {
     #[arg(value_enum)]
     action: Option<Action>,
     /// Segment, or SEGMENT/OBJECT, of the barrier
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Make it for N parties, and its segment, when they are missing
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -101,7 +101,6 @@ impl Object {
     /// Opens the event that the object is.
     pub(super) fn event(&self) -> Result<Event, Failure> {
         self.expect(Kind::Event, "an event")?;
-        self.expect_whole()?;
         Ok(self.segment.event(self.entry.name())?)
     }
 

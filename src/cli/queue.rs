@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::exit_code::{Failure, WRONG};
 use super::object::Object;
 use super::{args, output};
@@ -28,6 +28,7 @@ Examples:
   find . -name '*.png' | shmcount push jobs")]
 pub(super) struct Push {
     /// Segment, or SEGMENT/OBJECT, of the queue
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Texts to put into it [default: the lines of standard input]
     text: Vec<String>,
@@ -87,6 +88,7 @@ Examples:
   shmcount pop jobs --all | tee jobs.log")]
 pub(super) struct Pop {
     /// Segment, or SEGMENT/OBJECT, of the queue
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Print what comes, a line each, until the queue is closed
     #[arg(long)]
@@ -134,6 +136,7 @@ What is in it is still popped. Then who pops is told that nothing will come.
 Example: shmcount close jobs")]
 pub(super) struct Close {
     /// Segment, or SEGMENT/OBJECT, of the queue
+    #[arg(value_parser = address::whole)]
     name: Address,
 }
 

@@ -5,7 +5,7 @@
 
 use clap::Args;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::command::{Command, CommandLine};
 use super::exit_code::{self, Failure, REFUSED};
 use super::waiting::{self, NotHeld, Wait, Waiting};
@@ -35,6 +35,7 @@ Example: ls *.wav | xargs -P 99 -I{} shmcount sem encoders --permits 4 flac {}"
 )]
 pub(super) struct Sem {
     /// Segment, or SEGMENT/OBJECT, of the semaphore; made when missing
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// How many may run at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::args;
 use super::command::Command;
 use super::exit_code::{self, Failure, WRONG};
@@ -41,6 +41,7 @@ pub(super) struct Wg {
     #[arg(value_enum)]
     action: Action,
     /// Segment, or SEGMENT/OBJECT, of the wait-group
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Tasks to add [default: 1]
     #[arg(value_name = "N")]

@@ -135,3 +135,25 @@ fn every_kind_is_made_and_shown() {
         assert!(line.ends_with(&format!("  {state}")), "{kind}: {line}");
     }
 }
+
+#[test]
+fn element_of_what_has_none_is_refused_and_makes_nothing() {
+    let name = Name::new("whole");
+    let element = format!("{}[a]", &*name);
+    for arguments in [
+        &["lock", &element, "true"][..],
+        &["sem", &element, "--permits", "1", "true"],
+        &["event", "set", &element, "--create"],
+        &["barrier", &element, "--parties", "1"],
+        &["wg", "add", &element, "--create"],
+        &["push", &element, "--create", "x"],
+        &["pop", &element],
+        &["close", &element],
+        &["show", &element],
+        &["watch", &element, "--times", "1"],
+    ] {
+        let says = ["only arrays and maps have elements", "help: another object"];
+        shmcount(arguments).assert_refused(2, &says);
+        assert!(!name.exists(), "{arguments:?}");
+    }
+}
