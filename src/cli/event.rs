@@ -56,7 +56,7 @@ impl Event {
         }
         let event = match self.create {
             true => Segment::open_or_create(&self.name.segment)?.event(&self.name.object)?,
-            false => Object::at(&self.name)?.event()?,
+            false => Object::made_as("event", &self.name)?.event()?,
         };
         match (self.action, self.timeout) {
             (Action::Set, _) => Ok(event.set()?),

@@ -44,7 +44,7 @@ impl Push {
     pub(super) fn run(self) -> Result<(), Failure> {
         let queue = match self.create {
             true => made(&self.name)?,
-            false => Object::at(&self.name)?.lines()?,
+            false => Object::made_as("queue", &self.name)?.lines()?,
         };
         if !self.text.is_empty() {
             return self
@@ -102,7 +102,7 @@ impl Pop {
     pub(super) fn run(self) -> Result<(), Failure> {
         // Before anything is taken out, lest it be lost.
         output::check()?;
-        let queue = Object::at(&self.name)?.lines()?;
+        let queue = Object::made_as("queue", &self.name)?.lines()?;
         loop {
             let popped = match self.timeout {
                 None => queue.pop(),
@@ -142,7 +142,7 @@ pub(super) struct Close {
 
 impl Close {
     pub(super) fn run(self) -> Result<(), Failure> {
-        Ok(Object::at(&self.name)?.lines()?.close()?)
+        Ok(Object::made_as("queue", &self.name)?.lines()?.close()?)
     }
 }
 

@@ -125,10 +125,7 @@ impl Wg {
                 return Ok(segment.wait_group(&name.object, TASKS)?);
             }
         }
-        let object = Object::at(name).map_err(|failure| {
-            failure.or_made_by(|| format!("shmcount create {name} wait-group"))
-        })?;
-        object.wait_group()
+        Object::made_as("wait-group", name)?.wait_group()
     }
 }
 
