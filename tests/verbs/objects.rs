@@ -157,3 +157,20 @@ fn element_of_what_has_none_is_refused_and_makes_nothing() {
         assert!(!name.exists(), "{arguments:?}");
     }
 }
+
+#[test]
+fn permits_are_said_by_who_makes_the_semaphore_alone() {
+    let name = Name::new("permits");
+    let run = ["sem", &name, "--", "sh", "-c", "echo $SHMCOUNT_PERMIT"];
+    let says = ["does not exist", "--permits N"];
+    shmcount(&run).assert_refused(4, &says);
+    assert!(!name.exists());
+    shmcount(&["create", &name, "semaphore", "--permits", "1"]).assert(0, "", &[]);
+    shmcount(&run).assert(0, "0\n", &[]);
+    let inner = "\"$0\" sem -n -E 9 \"$1\" true";
+    let nested = ["sem", &name, "sh", "-c", inner, SHMCOUNT, &name];
+    shmcount(&nested).assert(9, "", &[]);
+    let other = format!("{}/value", &*name);
+    shmcount(&["create", &other]).assert(0, "", &[]);
+    shmcount(&["sem", &other, "true"]).assert_refused(4, &["is a value, expected a semaphore"]);
+}
