@@ -1,6 +1,8 @@
 //! `push`, `pop` and `close`: lines of text from process to process.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use clap::Args;
@@ -25,13 +27,14 @@ Exit status: 0 all are in it; 1 the queue is closed; 124 it was full for TIME.
 
 Examples:
   shmcount push jobs --create 'first job' 'second job'
+  for file in *; do shmcount push jobs -- \"$file\"; done
   find . -name '*.png' | shmcount push jobs")]
 pub(super) struct Push {
     /// Segment, or SEGMENT/OBJECT, of the queue
     #[arg(value_parser = address::whole)]
     name: Address,
     /// Texts to put into it [default: the lines of standard input]
-    text: Vec<String>,
+    text: Vec<OsString>,
     /// Give up when there is no room for TIME, 0 for at once [default: never]
     #[arg(long, short = 'w', value_name = "TIME", value_parser = args::time)]
     timeout: Option<Duration>,

@@ -1,5 +1,7 @@
 //! Arrays, maps, counters, events and queues, as far as they differ from a number.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value as Json, json};
@@ -173,4 +175,18 @@ fn permits_are_said_by_who_makes_the_semaphore_alone() {
     let other = format!("{}/value", &*name);
     shmcount(&["create", &other]).assert(0, "", &[]);
     shmcount(&["sem", &other, "true"]).assert_refused(4, &["is a value, expected a semaphore"]);
+}
+
+#[test]
+fn texts_of_any_bytes_are_pushed_as_arguments() {
+    let name = Name::new("bytes");
+    let text = [b'-', 0xff, b'\n', 0xc3];
+    let mut push = Command::new(SHMCOUNT);
+    push.args(["push", &name, "--create", "--"]);
+    finish(push.arg(OsStr::from_bytes(&text))).assert(0, "", &[]);
+    let popped = Command::new(SHMCOUNT)
+        .args(["pop", &name])
+        .output()
+        .unwrap();
+    assert_eq!(popped.stdout, [&text[..], b"\n"].concat());
 }
