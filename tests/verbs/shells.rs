@@ -155,3 +155,37 @@ fn user_without_a_home_can_do_everything() {
     assert!(!shmcount(&["ls", "--names"]).stdout.contains(&*name));
     shmcount(&["get", &name]).assert_refused(4, &["belongs to user 65534"]);
 }
+
+#[test]
+fn recipe_without_a_program_says_so() {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/recipes");
+    // Where nothing was built.
+    let directory = tempfile::tempdir().unwrap();
+    let copies = directory.path().join("scripts/recipes");
+    std::fs::create_dir_all(&copies).unwrap();
+    let mut tried = 0;
+    for recipe in std::fs::read_dir(recipes).unwrap() {
+        let recipe = recipe.unwrap();
+        std::fs::copy(recipe.path(), copies.join(recipe.file_name())).unwrap();
+    }
+    for recipe in std::fs::read_dir(&copies).unwrap() {
+        let recipe = recipe.unwrap();
+        if recipe.file_name() == "program.sh" {
+            continue;
+        }
+        let mut command = Command::new("/bin/sh");
+        command.arg(recipe.path()).env("PATH", "/usr/bin:/bin");
+        finish(&mut command).assert(127, "", &["no shmcount here: run 'cargo build"]);
+        tried += 1;
+    }
+    assert_ne!(tried, 0);
+    // What is in the working directory is not taken for it.
+    let bait = directory.path().join("shmcount");
+    std::fs::copy("/bin/true", bait).unwrap();
+    let mut command = Command::new("/bin/sh");
+    command
+        .arg(copies.join("leader.sh"))
+        .env("PATH", "/usr/bin:/bin");
+    let done = finish(command.current_dir(&directory));
+    assert_eq!((done.code, &*done.stdout), (Some(127), ""), "{done:#?}");
+}
