@@ -24,6 +24,9 @@ static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 const PANICKED: u8 = 101;
 
 /// Makes a function that returns an exit code the `main` of a program that says `#![no_main]`.
+///
+/// It passes no argument count or vector on, because glibc alone gives those to `std::env::args` without
+/// it, and glibc is all that this crate builds on.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! program {
