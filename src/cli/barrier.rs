@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::address::{self, Address};
-use super::exit_code::{Failure, REFUSED, TIMED_OUT, WRONG};
+use super::exit_code::{Failure, REFUSED, TIMED_OUT, USAGE, WRONG};
 use super::object::Object;
 use super::{args, output};
 use crate::segment::{Error, SegmentOptions};
@@ -61,6 +61,7 @@ enum Action {
 
 impl Barrier {
     pub(super) fn run(self) -> Result<(), Failure> {
+        self.check()?;
         match self.action.unwrap_or(Action::Wait) {
             Action::Wait => self.wait(),
             Action::Reset if self.timeout.is_some() || self.leader || self.json => Err(
@@ -68,6 +69,22 @@ impl Barrier {
             ),
             Action::Reset => Ok(self.open()?.reset()?),
         }
+    }
+
+    /// Refuses a name that is an action, whose name was forgotten.
+    fn check(&self) -> Result<(), Failure> {
+        let name = &self.name.segment;
+        let is_action = Action::from_str(name, false).is_ok();
+        if self.action.is_some() || !self.name.is_whole_segment() || !is_action {
+            return Ok(());
+        }
+        Err(Failure::Error {
+            code: USAGE,
+            error: format!("`barrier {name}` needs a NAME").into(),
+            help: Some(format!(
+                "a barrier that is called so is waited at with `shmcount barrier wait {name}`"
+            )),
+        })
     }
 
     fn wait(&self) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ use super::object::Object;
 use super::{args, output};
 use crate::segment::Segment;
 use crate::sync::{BytesQueue, PopError, PushBytesError};
+use crate::sys::start;
 
 /// Bytes of a queue that nobody made for anything: half of a segment of the usual size.
 pub(super) const CAPACITY: u64 = 32 * 1024;
@@ -45,6 +46,7 @@ pub(super) struct Push {
 
 impl Push {
     pub(super) fn run(self) -> Result<(), Failure> {
+        self.check()?;
         let queue = match self.create {
             true => made(&self.name)?,
             false => Object::made_as("queue", &self.name)?.lines()?,
@@ -62,6 +64,17 @@ impl Push {
             self.push(&queue, &line)?;
         }
         Ok(())
+    }
+
+    /// Refuses to begin when there is nowhere to take the texts from.
+    fn check(&self) -> Result<(), Failure> {
+        if !self.text.is_empty() || !start::stdin_was_closed() {
+            return Ok(());
+        }
+        Err(Failure::refused(
+            "standard input is closed, and the texts come from there",
+            Some("say them as arguments, or read /dev/null".to_owned()),
+        ))
     }
 
     fn push(&self, queue: &BytesQueue, text: &[u8]) -> Result<(), Failure> {
@@ -82,9 +95,11 @@ impl Push {
 #[derive(Args)]
 #[command(after_help = "\
 Sleeps while the queue is empty. Each text goes to one who pops, in the order of pushing; it is gone when \
-that one is killed with it. --all stops when the queue is closed and empty.
+that one is killed with it, or has nobody left who reads what it prints. --all stops when the queue is \
+closed and empty.
 
-Exit status: 0 printed, with --all the queue is closed; 1 the queue is closed and empty; 124 it was empty for TIME.
+Exit status: 0 printed, with --all the queue is closed; 1 the queue is closed and empty; 4 a text is lost; \
+124 it was empty for TIME.
 
 Examples:
   while job=$(shmcount pop jobs); do work \"$job\"; done
@@ -111,11 +126,8 @@ impl Pop {
                 None => queue.pop(),
                 Some(timeout) => queue.pop_timeout(timeout),
             };
-            let is_read = match popped {
-                Ok(mut text) => {
-                    text.push(b'\n');
-                    output::bytes(&text)?
-                }
+            match popped {
+                Ok(text) => print(text)?,
                 Err(PopError::Closed) if self.all => return Ok(()),
                 Err(PopError::Closed) => return Err(Failure::No),
                 Err(error @ (PopError::TimedOut { .. } | PopError::Empty)) => {
@@ -123,11 +135,23 @@ impl Pop {
                 }
                 Err(PopError::Locked(error)) => return Err(error.into()),
                 Err(error) => return Err(Failure::refused(error, None)),
-            };
-            if !self.all || !is_read {
+            }
+            if !self.all {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Prints what was taken out. It is nowhere else any more, so that a reader who has left is a failure.
+fn print(mut text: Vec<u8>) -> Result<(), Failure> {
+    text.push(b'\n');
+    match output::bytes(&text)? {
+        true => Ok(()),
+        false => Err(Failure::refused(
+            "nobody reads standard output any more, and the text that was taken out is lost",
+            None,
+        )),
     }
 }
 

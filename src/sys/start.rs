@@ -52,10 +52,19 @@ pub fn start(main: fn() -> u8) -> c_int {
     process::exit(code.into())
 }
 
+/// Tells whether standard input was closed when the program started.
+pub fn stdin_was_closed() -> bool {
+    was_closed(libc::STDIN_FILENO)
+}
+
 /// Tells whether standard output was closed when the program started.
 pub fn stdout_was_closed() -> bool {
+    was_closed(libc::STDOUT_FILENO)
+}
+
+fn was_closed(descriptor: c_int) -> bool {
     // Relaxed: written before there was a second thread.
-    WERE_CLOSED[libc::STDOUT_FILENO as usize].load(Relaxed)
+    WERE_CLOSED[descriptor as usize].load(Relaxed)
 }
 
 /// Makes it as it was: for a process that is about to become another program.

@@ -190,3 +190,20 @@ fn texts_of_any_bytes_are_pushed_as_arguments() {
         .unwrap();
     assert_eq!(popped.stdout, [&text[..], b"\n"].concat());
 }
+
+#[test]
+fn text_that_nobody_reads_is_lost_and_that_is_said() {
+    let name = Name::new("unread");
+    shmcount(&["push", &name, "--create", "first", "second", "third"]).assert(0, "", &[]);
+    for options in [&[][..], &["--all"]] {
+        // Of a pipe whose reader has left.
+        let (_, writer) = std::io::pipe().unwrap();
+        let mut pop = Command::new(SHMCOUNT);
+        pop.args(["pop", &name]).args(options).stdout(writer);
+        let done = pop.output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(4), "{options:?}: {said}");
+        assert!(said.contains("is lost"), "{said}");
+    }
+    shmcount(&["pop", &name]).assert(0, "third\n", &[]);
+}
