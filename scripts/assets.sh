@@ -11,6 +11,8 @@ fi
 program=$1 directory=$2
 
 mkdir -p "$directory/completions"
+# No page stays of a verb that is gone.
+rm -f "$directory"/man1/shmcount*.1 "$directory"/man1/shmcount*.1.gz
 "$program" man --dir "$directory/man1"
 gzip -9nf "$directory"/man1/*.1
 "$program" completions bash >"$directory/completions/shmcount.bash"

@@ -15,5 +15,6 @@ if ! cargo deb --version >/dev/null 2>&1; then
 fi
 
 cargo build --release --locked --bins
-scripts/assets.sh target/release/shmcount target/assets
+# Cargo.toml names target/assets, wherever the programs are built.
+scripts/assets.sh "${CARGO_TARGET_DIR:-target}/release/shmcount" target/assets
 cargo deb --locked --no-build

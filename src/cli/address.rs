@@ -8,6 +8,15 @@ use super::object::Object;
 use crate::contender::MAIN;
 use crate::sync::Value;
 
+/// Reads an address without an element, for what takes objects alone.
+pub(super) fn whole(text: &str) -> Result<Address, &'static str> {
+    let address: Address = text.parse()?;
+    match address.element {
+        None => Ok(address),
+        Some(_) => Err("only arrays and maps have elements\n  help: another object is NAME/OBJECT"),
+    }
+}
+
 /// A segment, an object in it, and perhaps an element of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
@@ -53,9 +62,9 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    /// Tells whether nothing but a segment is named.
+    /// Tells whether nothing but a segment is named, by an address without an element.
     pub(super) fn is_whole_segment(&self) -> bool {
-        self.object == MAIN && self.element.is_none()
+        self.object == MAIN
     }
 
     /// Opens the number at this address, which must be a value.
@@ -93,6 +102,16 @@ mod tests {
         }
         for text in ["a[3", "a[3]b"] {
             assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_objects_have_no_element() {
+        for text in ["a", "a/b"] {
+            assert_eq!(whole(text), text.parse(), "{text}");
+        }
+        for text in ["a[3]", "a/b[]", "a[3"] {
+            assert!(whole(text).is_err(), "{text}");
         }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::address::Address;
-use super::exit_code::{Failure, REFUSED, TIMED_OUT, WRONG};
+use super::address::{self, Address};
+use super::exit_code::{Failure, REFUSED, TIMED_OUT, USAGE, WRONG};
 use super::object::Object;
 use super::{args, output};
 use crate::segment::{Error, SegmentOptions};
@@ -35,6 +35,7 @@ pub(super) struct Barrier {
     #[arg(value_enum)]
     action: Option<Action>,
     /// Segment, or SEGMENT/OBJECT, of the barrier
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Make it for N parties, and its segment, when they are missing
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -60,6 +61,7 @@ enum Action {
 
 impl Barrier {
     pub(super) fn run(self) -> Result<(), Failure> {
+        self.check()?;
         match self.action.unwrap_or(Action::Wait) {
             Action::Wait => self.wait(),
             Action::Reset if self.timeout.is_some() || self.leader || self.json => Err(
@@ -67,6 +69,22 @@ impl Barrier {
             ),
             Action::Reset => Ok(self.open()?.reset()?),
         }
+    }
+
+    /// Refuses a name that is an action, whose name was forgotten.
+    fn check(&self) -> Result<(), Failure> {
+        let name = &self.name.segment;
+        let is_action = Action::from_str(name, false).is_ok();
+        if self.action.is_some() || !self.name.is_whole_segment() || !is_action {
+            return Ok(());
+        }
+        Err(Failure::Error {
+            code: USAGE,
+            error: format!("`barrier {name}` needs a NAME").into(),
+            help: Some(format!(
+                "a barrier that is called so is waited at with `shmcount barrier wait {name}`"
+            )),
+        })
     }
 
     fn wait(&self) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::args;
 use super::exit_code::Failure;
 use super::object::Object;
@@ -27,6 +27,7 @@ pub(super) struct Event {
     #[arg(value_enum)]
     action: Action,
     /// Segment, or SEGMENT/OBJECT, of the event
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Give up waiting after TIME, 0 for at once [default: never]
     #[arg(long, short = 'w', value_name = "TIME", value_parser = args::time)]
@@ -55,7 +56,7 @@ impl Event {
         }
         let event = match self.create {
             true => Segment::open_or_create(&self.name.segment)?.event(&self.name.object)?,
-            false => Object::at(&self.name)?.event()?,
+            false => Object::made_as("event", &self.name)?.event()?,
         };
         match (self.action, self.timeout) {
             (Action::Set, _) => Ok(event.set()?),

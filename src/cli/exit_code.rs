@@ -55,17 +55,21 @@ impl Failure {
         }
     }
 
-    /// Says how what is missing is made, if that is what is wrong.
+    /// Says how what is missing is made, if that is what is wrong, beside what may have been meant.
     pub(super) fn or_made_by(self, how: impl FnOnce() -> String) -> Self {
         use segment::Error::{NoSuchObject, NotFound};
         match self {
-            Self::Error { code, error, .. }
+            Self::Error { code, error, help }
                 if matches!(
                     error.downcast_ref(),
                     Some(NotFound { .. } | NoSuchObject { .. })
                 ) =>
             {
-                let help = Some(format!("make it with `{}`", how()));
+                let help = help.iter().flat_map(|help| help.lines());
+                let meant = help.filter(|line| line.starts_with(nearest::DID_YOU_MEAN));
+                let mut help: Vec<_> = meant.map(str::to_owned).collect();
+                help.push(format!("make it with `{}`", how()));
+                let help = Some(help.join("\n"));
                 Self::Error { code, error, help }
             }
             other => other,

@@ -6,7 +6,7 @@
 
 use clap::Args;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::command::{Command, CommandLine};
 use super::exit_code::{self, Failure};
 use super::waiting::{self, NotHeld, Wait, Waiting};
@@ -32,6 +32,7 @@ Example: shmcount lock -n backup rsync -a src/ dst/ || echo 'another one runs'"
 )]
 pub(super) struct Lock {
     /// Segment, or SEGMENT/OBJECT, of the lock; made when missing
+    #[arg(value_parser = address::whole)]
     name: Address,
     #[command(flatten)]
     waiting: Waiting,

@@ -6,10 +6,14 @@ use clap::error::{ContextKind, ContextValue, Error};
 use crate::segment::Name;
 use crate::sys::shm;
 
+/// What a help begins with that names what somebody may have meant.
+pub(super) const DID_YOU_MEAN: &str = "did you mean";
+
 /// Returns the candidate that is nearest to a name, if one is near: a third of its letters may differ,
-/// and three at most.
+/// and three at most, but never all.
 pub(super) fn nearest(name: &str, candidates: impl Iterator<Item = String>) -> Option<String> {
-    let most = (name.chars().count() / 3).clamp(1, 3);
+    let letters = name.chars().count();
+    let most = (letters / 3).clamp(1, 3).min(letters.saturating_sub(1));
     let distance = |candidate: String| {
         let distance = strsim::damerau_levenshtein(name, &candidate);
         (distance, candidate)
@@ -24,7 +28,7 @@ pub(super) fn nearest(name: &str, candidates: impl Iterator<Item = String>) -> O
 pub(super) fn segment(name: &Name) -> Option<String> {
     let segments = shm::names().ok()?.filter_map(|file| Name::from_file(&file));
     let names = segments.map(|name| name.as_str().to_owned());
-    nearest(name.as_str(), names).map(|near| format!("did you mean '{near}'?"))
+    nearest(name.as_str(), names).map(|near| format!("{DID_YOU_MEAN} '{near}'?"))
 }
 
 /// Suggests a verb to who wrote another word, where clap does not: it takes `gte` for too far from `get`.
@@ -60,5 +64,8 @@ mod tests {
         assert_eq!(suggested("job").as_deref(), Some("jobs"));
         assert_eq!(suggested("locks"), None);
         assert_eq!(suggested(""), None);
+        let one_letter = || ["a", "bc"].map(str::to_owned).into_iter();
+        assert_eq!(nearest("b", one_letter()), None);
+        assert_eq!(nearest("bd", one_letter()).as_deref(), Some("bc"));
     }
 }

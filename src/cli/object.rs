@@ -21,6 +21,19 @@ pub(super) struct Object {
 impl Object {
     /// Finds the object at an address.
     pub(super) fn at(address: &Address) -> Result<Self, Failure> {
+        Self::found_at(address).map_err(|failure| match address.element {
+            None => failure,
+            Some(_) => failure.or_made_by(|| format!("shmcount add '{address}' --create")),
+        })
+    }
+
+    /// Finds the object at an address; if it is missing, says that `create` makes it, and as what.
+    pub(super) fn made_as(kind: &str, address: &Address) -> Result<Self, Failure> {
+        Self::found_at(address)
+            .map_err(|failure| failure.or_made_by(|| format!("shmcount create {address} {kind}")))
+    }
+
+    fn found_at(address: &Address) -> Result<Self, Failure> {
         let segment = Segment::open(&address.segment)?;
         let Some(entry) = segment.find(&address.object)? else {
             return Err(missing(&segment, &address.object));
@@ -101,7 +114,6 @@ impl Object {
     /// Opens the event that the object is.
     pub(super) fn event(&self) -> Result<Event, Failure> {
         self.expect(Kind::Event, "an event")?;
-        self.expect_whole()?;
         Ok(self.segment.event(self.entry.name())?)
     }
 
@@ -234,7 +246,7 @@ fn missing(segment: &Segment, object: &str) -> Failure {
     let entries = segment.entries().unwrap_or_default();
     let near = nearest::nearest(object, entries.iter().map(|entry| entry.name().to_owned()));
     let help = match near {
-        Some(near) => format!("did you mean '{name}/{near}'?"),
+        Some(near) => format!("{} '{name}/{near}'?", nearest::DID_YOU_MEAN),
         None => format!("`shmcount show {name}` lists its objects"),
     };
     let object = object.to_owned();

@@ -1,16 +1,19 @@
 //! `push`, `pop` and `close`: lines of text from process to process.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::exit_code::{Failure, WRONG};
 use super::object::Object;
 use super::{args, output};
 use crate::segment::Segment;
 use crate::sync::{BytesQueue, PopError, PushBytesError};
+use crate::sys::start;
 
 /// Bytes of a queue that nobody made for anything: half of a segment of the usual size.
 pub(super) const CAPACITY: u64 = 32 * 1024;
@@ -25,12 +28,14 @@ Exit status: 0 all are in it; 1 the queue is closed; 124 it was full for TIME.
 
 Examples:
   shmcount push jobs --create 'first job' 'second job'
+  for file in *; do shmcount push jobs -- \"$file\"; done
   find . -name '*.png' | shmcount push jobs")]
 pub(super) struct Push {
     /// Segment, or SEGMENT/OBJECT, of the queue
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Texts to put into it [default: the lines of standard input]
-    text: Vec<String>,
+    text: Vec<OsString>,
     /// Give up when there is no room for TIME, 0 for at once [default: never]
     #[arg(long, short = 'w', value_name = "TIME", value_parser = args::time)]
     timeout: Option<Duration>,
@@ -41,9 +46,10 @@ pub(super) struct Push {
 
 impl Push {
     pub(super) fn run(self) -> Result<(), Failure> {
+        self.check()?;
         let queue = match self.create {
             true => made(&self.name)?,
-            false => Object::at(&self.name)?.lines()?,
+            false => Object::made_as("queue", &self.name)?.lines()?,
         };
         if !self.text.is_empty() {
             return self
@@ -58,6 +64,17 @@ impl Push {
             self.push(&queue, &line)?;
         }
         Ok(())
+    }
+
+    /// Refuses to begin when there is nowhere to take the texts from.
+    fn check(&self) -> Result<(), Failure> {
+        if !self.text.is_empty() || !start::stdin_was_closed() {
+            return Ok(());
+        }
+        Err(Failure::refused(
+            "standard input is closed, and the texts come from there",
+            Some("say them as arguments, or read /dev/null".to_owned()),
+        ))
     }
 
     fn push(&self, queue: &BytesQueue, text: &[u8]) -> Result<(), Failure> {
@@ -78,15 +95,18 @@ impl Push {
 #[derive(Args)]
 #[command(after_help = "\
 Sleeps while the queue is empty. Each text goes to one who pops, in the order of pushing; it is gone when \
-that one is killed with it. --all stops when the queue is closed and empty.
+that one is killed with it, or has nobody left who reads what it prints. --all stops when the queue is \
+closed and empty.
 
-Exit status: 0 printed, with --all the queue is closed; 1 the queue is closed and empty; 124 it was empty for TIME.
+Exit status: 0 printed, with --all the queue is closed; 1 the queue is closed and empty; 4 a text is lost; \
+124 it was empty for TIME.
 
 Examples:
   while job=$(shmcount pop jobs); do work \"$job\"; done
   shmcount pop jobs --all | tee jobs.log")]
 pub(super) struct Pop {
     /// Segment, or SEGMENT/OBJECT, of the queue
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Print what comes, a line each, until the queue is closed
     #[arg(long)]
@@ -100,17 +120,14 @@ impl Pop {
     pub(super) fn run(self) -> Result<(), Failure> {
         // Before anything is taken out, lest it be lost.
         output::check()?;
-        let queue = Object::at(&self.name)?.lines()?;
+        let queue = Object::made_as("queue", &self.name)?.lines()?;
         loop {
             let popped = match self.timeout {
                 None => queue.pop(),
                 Some(timeout) => queue.pop_timeout(timeout),
             };
-            let is_read = match popped {
-                Ok(mut text) => {
-                    text.push(b'\n');
-                    output::bytes(&text)?
-                }
+            match popped {
+                Ok(text) => print(text)?,
                 Err(PopError::Closed) if self.all => return Ok(()),
                 Err(PopError::Closed) => return Err(Failure::No),
                 Err(error @ (PopError::TimedOut { .. } | PopError::Empty)) => {
@@ -118,11 +135,23 @@ impl Pop {
                 }
                 Err(PopError::Locked(error)) => return Err(error.into()),
                 Err(error) => return Err(Failure::refused(error, None)),
-            };
-            if !self.all || !is_read {
+            }
+            if !self.all {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Prints what was taken out. It is nowhere else any more, so that a reader who has left is a failure.
+fn print(mut text: Vec<u8>) -> Result<(), Failure> {
+    text.push(b'\n');
+    match output::bytes(&text)? {
+        true => Ok(()),
+        false => Err(Failure::refused(
+            "nobody reads standard output any more, and the text that was taken out is lost",
+            None,
+        )),
     }
 }
 
@@ -134,12 +163,13 @@ What is in it is still popped. Then who pops is told that nothing will come.
 Example: shmcount close jobs")]
 pub(super) struct Close {
     /// Segment, or SEGMENT/OBJECT, of the queue
+    #[arg(value_parser = address::whole)]
     name: Address,
 }
 
 impl Close {
     pub(super) fn run(self) -> Result<(), Failure> {
-        Ok(Object::at(&self.name)?.lines()?.close()?)
+        Ok(Object::made_as("queue", &self.name)?.lines()?.close()?)
     }
 }
 

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::exit_code::{self, Failure};
-use super::output;
-use crate::segment::{Name, Segment};
+use super::{nearest, output};
+use crate::segment::{Error, Name, Segment};
 use crate::sys::shm;
 
 /// Remove segments
@@ -37,10 +37,7 @@ impl Rm {
         if self.stale {
             return self.remove_stale();
         }
-        all(self
-            .names
-            .iter()
-            .map(|name| Ok(Segment::remove_named(name)?)))
+        all(self.names.iter().map(|name| remove(name)))
     }
 
     fn remove_stale(&self) -> Result<(), Failure> {
@@ -60,6 +57,25 @@ impl Rm {
             }
         }))
     }
+}
+
+fn remove(name: &str) -> Result<(), Failure> {
+    let segment = name.split(['/', '[']).next().unwrap_or_default();
+    if segment != name && Name::new(segment).is_ok() {
+        return Err(Failure::Error {
+            code: exit_code::USAGE,
+            error: format!("'{name}' is no segment, and objects go with theirs").into(),
+            help: Some(format!("remove all that is in it: `shmcount rm {segment}`")),
+        });
+    }
+    Segment::remove_named(name).map_err(|error| match &error {
+        Error::NotFound { name } => {
+            let list = || "`shmcount ls` lists what is there".to_owned();
+            let help = nearest::segment(name).unwrap_or_else(list);
+            Failure::refused(error, Some(help))
+        }
+        _ => error.into(),
+    })
 }
 
 /// Tells whether a segment was made for the time of its maker's life, and that is over.

@@ -5,11 +5,12 @@
 
 use clap::Args;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::command::{Command, CommandLine};
 use super::exit_code::{self, Failure, REFUSED};
+use super::object::Object;
 use super::waiting::{self, NotHeld, Wait, Waiting};
-use crate::segment::{Error, Segment, SegmentOptions, Token};
+use crate::segment::{Error, Kind, Segment, SegmentOptions, Token};
 use crate::sync::{AcquireError, Permit, Semaphore};
 use crate::sys::ward::End;
 
@@ -20,7 +21,7 @@ const VARIABLE: &str = "SHMCOUNT_PERMIT";
 #[derive(Args)]
 #[command(
     args_override_self = true,
-    override_usage = "shmcount sem [OPTIONS] NAME --permits N [--] COMMAND [ARGS]...",
+    override_usage = "shmcount sem [OPTIONS] NAME [--permits N] [--] COMMAND [ARGS]...",
     after_help = "\
 COMMAND finds in SHMCOUNT_PERMIT a number from 0 to N-1 that no other has at
 the same time, to choose a port or a device by. When this process is killed,
@@ -34,11 +35,12 @@ or the segment refused.
 Example: ls *.wav | xargs -P 99 -I{} shmcount sem encoders --permits 4 flac {}"
 )]
 pub(super) struct Sem {
-    /// Segment, or SEGMENT/OBJECT, of the semaphore; made when missing
+    /// Segment, or SEGMENT/OBJECT, of the semaphore
+    #[arg(value_parser = address::whole)]
     name: Address,
-    /// How many may run at once
+    /// Make it for N at once, and its segment, when they are missing
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    permits: u32,
+    permits: Option<u32>,
     #[command(flatten)]
     waiting: Waiting,
     #[command(flatten)]
@@ -70,12 +72,18 @@ impl Sem {
 /// Runs the command when permit and token are had; nothing when the segment was removed meanwhile.
 fn permitted(
     name: &Address,
-    permits: u32,
+    permits: Option<u32>,
     wait: &Wait,
     command: &mut Command,
 ) -> Result<Option<End>, NotHeld> {
-    let options = SegmentOptions::new().capacity(capacity_for(permits));
-    let segment = waiting::open_or_create(&options, &name.segment)?;
+    let (segment, permits) = match permits {
+        Some(permits) => {
+            let options = SegmentOptions::new().capacity(capacity_for(permits));
+            let segment = waiting::open_or_create(&options, &name.segment)?;
+            (segment, permits)
+        }
+        None => there(name)?,
+    };
     let semaphore = open(&segment, name, permits)?;
     let permit = permit_of(&semaphore, wait)?;
     let Some(token) = token_of(&segment, &name.object, permits, wait)? else {
@@ -92,6 +100,15 @@ fn permitted(
     drop(token);
     drop(permit);
     Ok(Some(ended?))
+}
+
+/// Finds the semaphore that is there, and how many permits it has.
+fn there(name: &Address) -> Result<(Segment, u32), Failure> {
+    let object = Object::at(name).map_err(|failure| {
+        failure.or_made_by(|| format!("shmcount sem {name} --permits N -- COMMAND"))
+    })?;
+    object.expect(Kind::Semaphore, "a semaphore")?;
+    Ok((object.segment().clone(), object.length()))
 }
 
 /// Room for the permits, of a slot each, and for as many other objects as usual.

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::exit_code::Failure;
 use super::inside::{Inside, Process};
 use super::ls::{age_of, others_attached, since_1970};
@@ -22,6 +22,7 @@ keys object, kind, type, length, value, closed, available, generation, broken, l
 Example: shmcount show visits")]
 pub(super) struct Show {
     /// Segment, or SEGMENT/OBJECT for that object alone
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Print the result as JSON
     #[arg(long)]

@@ -66,7 +66,11 @@ impl FromStr for Until {
 impl Wait {
     pub(super) fn run(self) -> Result<(), Failure> {
         output::check()?;
-        let object = Object::at(&self.name)?;
+        let object = match self.until {
+            Some(Until::Empty) => Object::made_as("queue", &self.name)?,
+            Some(Until::Done) => Object::made_as("wait-group", &self.name)?,
+            _ => Object::at(&self.name)?,
+        };
         match (self.until, object.entry().kind()) {
             (Some(Until::Holds(condition)), _) => self.wait_for_number(&object, condition),
             (Some(Until::Empty), _) => self.wait_for_empty(&object),

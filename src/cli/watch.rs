@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::json;
 use signal_hook::consts::SIGINT;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::exit_code::Failure;
 use super::inside::Inside;
 use super::object::Object;
@@ -28,6 +28,7 @@ look: a list of objects with the keys object, value, and per_second, which is nu
 Example: shmcount watch visits --interval 0.5")]
 pub(super) struct Watch {
     /// Segment, or SEGMENT/OBJECT for that object alone
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Time from one look to the next
     #[arg(long, short = 'i', value_name = "TIME", value_parser = args::time, default_value = "1s")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::args;
 use super::command::Command;
 use super::exit_code::{self, Failure, WRONG};
@@ -25,7 +25,7 @@ pub(super) const TASKS: u32 = 64;
                       shmcount wg run [OPTIONS] NAME -- COMMAND [ARGS]...",
     after_help = "\
 A task that `run` has taken on is done when COMMAND ends by itself, with any status, and lost when COMMAND \
-or this process is killed: nobody waits for it then. A task that was added, and that no `run` has taken on, \
+cannot be run, or it or this process is killed: nobody waits for it then. A task that was added, and that no `run` has taken on, \
 waits for its `done`.
 
 Exit status: 0 all are done; 1 some were lost (wait), none is open (done); 124 the time was over (wait); of \
@@ -41,9 +41,10 @@ pub(super) struct Wg {
     #[arg(value_enum)]
     action: Action,
     /// Segment, or SEGMENT/OBJECT, of the wait-group
+    #[arg(value_parser = address::whole)]
     name: Address,
     /// Tasks to add [default: 1]
-    #[arg(value_name = "N")]
+    #[arg(value_name = "N", value_parser = number_of_tasks)]
     tasks: Option<u32>,
     /// What to run
     #[arg(last = true, value_name = "COMMAND")]
@@ -107,13 +108,16 @@ impl Wg {
         let command = Command::of(self.command.clone())?;
         let group = self.open()?;
         let task = group.begin()?;
-        let ended = command.run(None)?;
-        if let End::Killed { .. } = ended {
-            // Without a drop: the task is lost with this process.
-            process::exit(ended.pass_on().into());
-        }
-        task.done();
-        Ok(ended.pass_on())
+        let status = match command.run(None) {
+            Ok(ended @ End::Exited(_)) => {
+                task.done();
+                return Ok(ended.pass_on());
+            }
+            Ok(killed) => killed.pass_on(),
+            Err(not_run) => exit_code::of(Err(not_run)),
+        };
+        // Without a drop: the task is lost with this process.
+        process::exit(status.into());
     }
 
     fn open(&self) -> Result<WaitGroup, Failure> {
@@ -124,11 +128,15 @@ impl Wg {
                 return Ok(segment.wait_group(&name.object, TASKS)?);
             }
         }
-        let object = Object::at(name).map_err(|failure| {
-            failure.or_made_by(|| format!("shmcount create {name} wait-group"))
-        })?;
-        object.wait_group()
+        Object::made_as("wait-group", name)?.wait_group()
     }
+}
+
+fn number_of_tasks(text: &str) -> Result<u32, &'static str> {
+    text.parse().map_err(|_| {
+        "expected a number of tasks\n  \
+         help: a command comes after `--`: `shmcount wg run NAME -- COMMAND`"
+    })
 }
 
 /// Waits until no task is open. That some were lost is an answer of no.
@@ -146,7 +154,9 @@ pub(super) fn wait(
         Ok(Finished { lost, .. }) => Err(Failure::Error {
             code: WRONG,
             error: format!("no task of '{name}' is open, and {} lost", were(lost)).into(),
-            help: Some("who had taken them on was killed: do their work again".to_owned()),
+            help: Some(
+                "who had taken them on was killed or could not run: do their work again".to_owned(),
+            ),
         }),
         Err(WaitGroupError::TimedOut { open, timeout }) => Err(Failure::timed_out(format!(
             "of '{name}' {} still open after {timeout:?}",

@@ -24,6 +24,9 @@ static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 const PANICKED: u8 = 101;
 
 /// Makes a function that returns an exit code the `main` of a program that says `#![no_main]`.
+///
+/// It passes no argument count or vector on, because glibc alone gives those to `std::env::args` without
+/// it, and glibc is all that this crate builds on.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! program {
@@ -49,10 +52,19 @@ pub fn start(main: fn() -> u8) -> c_int {
     process::exit(code.into())
 }
 
+/// Tells whether standard input was closed when the program started.
+pub fn stdin_was_closed() -> bool {
+    was_closed(libc::STDIN_FILENO)
+}
+
 /// Tells whether standard output was closed when the program started.
 pub fn stdout_was_closed() -> bool {
+    was_closed(libc::STDOUT_FILENO)
+}
+
+fn was_closed(descriptor: c_int) -> bool {
     // Relaxed: written before there was a second thread.
-    WERE_CLOSED[libc::STDOUT_FILENO as usize].load(Relaxed)
+    WERE_CLOSED[descriptor as usize].load(Relaxed)
 }
 
 /// Makes it as it was: for a process that is about to become another program.

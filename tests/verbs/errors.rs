@@ -66,8 +66,10 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         event set NAME
         event wait NAME/event --timeout 0
         event set NAME/event --timeout 0
+        event set NAME/event[3] --create
         barrier NAME
         barrier MISSING
+        barrier MISSING[3] --parties 1
         barrier NAME/meeting --parties 0
         barrier NAME/meeting --parties 3
         barrier NAME/meeting --timeout 0
@@ -75,6 +77,12 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         barrier break NAME/meeting
         wg wait NAME
         wg wait MISSING
+        wg add MISSING[3] --create
+        lock MISSING[3] true
+        sem MISSING[3] --permits 1 true
+        sem MISSING true
+        sem NAME true
+        sem NAME/slot true
         wg add NAME/tasks many
         wg done NAME/tasks 2
         wg done NAME/done
@@ -93,9 +101,21 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         push NAME/queue a-text-that-is-longer-than-the-whole-queue-can-ever-be-whatever-happens
         push NAME/queue a-text-of-just-as-many-bytes-as-the-empty-queue-can-take --timeout 0
         push NAME/closed x
+        push MISSING[3] --create x
+        push MISSING x
         pop NAME/event
         pop NAME/closed
+        pop NAME/queue[3]
+        pop NAME/queu
         close NAME
+        close NAME/queue[3]
+        close MISSING
+        event wait MISSING
+        event wait NAME/evnt
+        wait MISSING --until empty
+        wait MISSING --until done
+        get MISSING[k]
+        add NAME/other[k]
         create NAME/new array
         create NAME/new array --len 0
         create NAME/new map
@@ -133,9 +153,14 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         create NAME/x/y
         show MISSING
         show NAME/other
+        show NAME/array[3]
         watch NAME/other
+        watch NAME/array[3]
         rm
         rm MISSING
+        rm NAME/lock
+        rm NAME/array[3]
+        rm a:b
         rm --dry-run NAME
         rm --dry-run
         rm --stale NAME
@@ -184,4 +209,50 @@ fn names_that_are_nearly_right_are_suggested() {
     ] {
         shmcount(verb).assert_refused(4, &[&says]);
     }
+}
+
+#[test]
+fn missing_object_is_made_as_what_the_verb_takes() {
+    let name = Name::new("made-by-help");
+    let wrong = name.replace("made", "mdae");
+    let near = format!("help: did you mean '{}'?", &*name);
+    let element = format!("{wrong}[k]");
+    for (arguments, remedy) in [
+        (&["event", "wait", &wrong][..], "create NAME event"),
+        (&["push", &wrong, "x"], "create NAME queue"),
+        (&["pop", &wrong], "create NAME queue"),
+        (&["close", &wrong], "create NAME queue"),
+        (&["wait", &wrong, "--until", "empty"], "create NAME queue"),
+        (&["wg", "wait", &wrong], "create NAME wait-group"),
+        (&["barrier", &wrong], "barrier NAME --parties N"),
+        (&["sem", &wrong, "true"], "sem NAME --permits N -- COMMAND"),
+        (&["get", &element], "add 'NAME[k]' --create"),
+    ] {
+        let remedy = format!(
+            "help: make it with `shmcount {}`",
+            remedy.replace("NAME", &wrong)
+        );
+        shmcount(arguments).assert_refused(4, &[&remedy]);
+        // And what is nearly called so is named beside it.
+        shmcount(&["create", &name]).assert(0, "", &[]);
+        shmcount(arguments).assert_refused(4, &[&near, &remedy]);
+        shmcount(&["rm", &name]).assert(0, "", &[]);
+    }
+}
+
+#[test]
+fn rm_never_says_how_to_make_what_it_does_not_find() {
+    let name = Name::new("rm-missing");
+    shmcount(&["create", &name]).assert(0, "", &[]);
+    let done = shmcount(&["rm", &name.replace("missing", "no-such")]);
+    done.assert_refused(4, &["does not exist", "help: `shmcount ls` lists"]);
+    assert!(!done.stderr.contains("create"), "{done:#?}");
+    let says = [
+        "objects go with theirs",
+        &format!("`shmcount rm {}`", &*name),
+    ];
+    for part in ["/lock", "[3]", "/array[3]"] {
+        shmcount(&["rm", &format!("{}{part}", &*name)]).assert_refused(2, &says);
+    }
+    assert!(name.exists());
 }

@@ -1,5 +1,7 @@
 //! Arrays, maps, counters, events and queues, as far as they differ from a number.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value as Json, json};
@@ -134,4 +136,74 @@ fn every_kind_is_made_and_shown() {
         let line = shown.stdout.lines().last().unwrap();
         assert!(line.ends_with(&format!("  {state}")), "{kind}: {line}");
     }
+}
+
+#[test]
+fn element_of_what_has_none_is_refused_and_makes_nothing() {
+    let name = Name::new("whole");
+    let element = format!("{}[a]", &*name);
+    for arguments in [
+        &["lock", &element, "true"][..],
+        &["sem", &element, "--permits", "1", "true"],
+        &["event", "set", &element, "--create"],
+        &["barrier", &element, "--parties", "1"],
+        &["wg", "add", &element, "--create"],
+        &["push", &element, "--create", "x"],
+        &["pop", &element],
+        &["close", &element],
+        &["show", &element],
+        &["watch", &element, "--times", "1"],
+    ] {
+        let says = ["only arrays and maps have elements", "help: another object"];
+        shmcount(arguments).assert_refused(2, &says);
+        assert!(!name.exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn permits_are_said_by_who_makes_the_semaphore_alone() {
+    let name = Name::new("permits");
+    let run = ["sem", &name, "--", "sh", "-c", "echo $SHMCOUNT_PERMIT"];
+    let says = ["does not exist", "--permits N"];
+    shmcount(&run).assert_refused(4, &says);
+    assert!(!name.exists());
+    shmcount(&["create", &name, "semaphore", "--permits", "1"]).assert(0, "", &[]);
+    shmcount(&run).assert(0, "0\n", &[]);
+    let inner = "\"$0\" sem -n -E 9 \"$1\" true";
+    let nested = ["sem", &name, "sh", "-c", inner, SHMCOUNT, &name];
+    shmcount(&nested).assert(9, "", &[]);
+    let other = format!("{}/value", &*name);
+    shmcount(&["create", &other]).assert(0, "", &[]);
+    shmcount(&["sem", &other, "true"]).assert_refused(4, &["is a value, expected a semaphore"]);
+}
+
+#[test]
+fn texts_of_any_bytes_are_pushed_as_arguments() {
+    let name = Name::new("bytes");
+    let text = [b'-', 0xff, b'\n', 0xc3];
+    let mut push = Command::new(SHMCOUNT);
+    push.args(["push", &name, "--create", "--"]);
+    finish(push.arg(OsStr::from_bytes(&text))).assert(0, "", &[]);
+    let popped = Command::new(SHMCOUNT)
+        .args(["pop", &name])
+        .output()
+        .unwrap();
+    assert_eq!(popped.stdout, [&text[..], b"\n"].concat());
+}
+
+#[test]
+fn text_that_nobody_reads_is_lost_and_that_is_said() {
+    let name = Name::new("unread");
+    shmcount(&["push", &name, "--create", "first", "second", "third"]).assert(0, "", &[]);
+    for options in [&[][..], &["--all"]] {
+        // Of a pipe whose reader has left.
+        let (_, writer) = std::io::pipe().unwrap();
+        let mut pop = Command::new(SHMCOUNT);
+        pop.args(["pop", &name]).args(options).stdout(writer);
+        let done = pop.output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(4), "{options:?}: {said}");
+        assert!(said.contains("is lost"), "{said}");
+    }
+    shmcount(&["pop", &name]).assert(0, "third\n", &[]);
 }

@@ -78,8 +78,33 @@ fn barrier_is_made_by_whoever_comes_first_and_has_one_number_of_parties() {
     let expected = json!({"name": &*name, "generation": 0, "leader": true});
     assert_eq!(said, expected);
     end(first).assert(0, "", &[]);
-    // Without an action, the only word is a name.
-    shmcount(&["barrier", "reset"]).assert_refused(4, &["segment 'reset' does not exist"]);
+}
+
+#[test]
+fn action_without_a_name_is_not_taken_for_one() {
+    for arguments in [
+        &["barrier", "reset"][..],
+        &["barrier", "reset", "--parties", "4"],
+        &["barrier", "wait", "--parties", "1"],
+    ] {
+        shmcount(arguments).assert_refused(2, &["needs a NAME", "shmcount barrier wait"]);
+    }
+    // With an action, it may be called anything.
+    shmcount(&["barrier", "reset", "wait"]).assert_refused(4, &["segment 'wait' does not exist"]);
+}
+
+#[test]
+fn task_whose_command_cannot_be_run_is_lost() {
+    let name = Name::new("not-run");
+    shmcount(&["wg", "add", &name, "2", "--create"]).assert(0, "", &[]);
+    let nowhere = ["wg", "run", &name, "--", "/no/such/program"];
+    shmcount(&nowhere).assert_refused(127, &["cannot run '/no/such/program'"]);
+    shmcount(&["wg", "run", &name, "--", "/dev/null"]).assert_refused(126, &["cannot run"]);
+    shmcount(&["wg", "wait", &name]).assert_refused(1, &["2 tasks were lost"]);
+    for command in [&["true"][..], &["sleep", "5"]] {
+        let forgotten = [&["wg", "run", &name], command].concat();
+        shmcount(&forgotten).assert_refused(2, &["shmcount wg run", " NAME -- COMMAND"]);
+    }
 }
 
 #[test]

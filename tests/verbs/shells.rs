@@ -87,6 +87,16 @@ fn closed_standard_descriptors_do_no_harm() {
 }
 
 #[test]
+fn push_without_an_input_pushes_nothing_and_says_so() {
+    let script = "shmcount push \"$1\" --create <&-; echo $?
+        shmcount ls --names | grep -x \"$1\"
+        shmcount push \"$1\" --create text <&-; echo $?; shmcount pop \"$1\"";
+    in_every_shell(script, |_, done| {
+        done.assert(0, "4\n0\ntext\n", &["standard input is closed"]);
+    });
+}
+
+#[test]
 fn full_disk_is_a_failure_and_not_silence() {
     let script = "shmcount create \"$1\"; shmcount get \"$1\" >/dev/full; echo $?";
     in_every_shell(script, |_, done| {
@@ -154,4 +164,43 @@ fn user_without_a_home_can_do_everything() {
     // It is that user's, and not in our list.
     assert!(!shmcount(&["ls", "--names"]).stdout.contains(&*name));
     shmcount(&["get", &name]).assert_refused(4, &["belongs to user 65534"]);
+}
+
+#[test]
+fn recipe_without_a_program_says_so() {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/recipes");
+    // Where nothing was built.
+    let directory = tempfile::tempdir().unwrap();
+    let copies = directory.path().join("scripts/recipes");
+    std::fs::create_dir_all(&copies).unwrap();
+    // Whatever is installed here.
+    let tools = directory.path().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    for tool in ["basename", "dirname"] {
+        let there = Path::new("/usr/bin").join(tool);
+        std::os::unix::fs::symlink(there, tools.join(tool)).unwrap();
+    }
+    let mut tried = 0;
+    for recipe in std::fs::read_dir(recipes).unwrap() {
+        let recipe = recipe.unwrap();
+        std::fs::copy(recipe.path(), copies.join(recipe.file_name())).unwrap();
+    }
+    for recipe in std::fs::read_dir(&copies).unwrap() {
+        let recipe = recipe.unwrap();
+        if recipe.file_name() == "program.sh" {
+            continue;
+        }
+        let mut command = Command::new("/bin/sh");
+        command.arg(recipe.path()).env("PATH", &tools);
+        finish(&mut command).assert(127, "", &["no shmcount here: run 'cargo build"]);
+        tried += 1;
+    }
+    assert_ne!(tried, 0);
+    // What is in the working directory is not taken for it.
+    let bait = directory.path().join("shmcount");
+    std::fs::copy("/bin/true", bait).unwrap();
+    let mut command = Command::new("/bin/sh");
+    command.arg(copies.join("leader.sh")).env("PATH", &tools);
+    let done = finish(command.current_dir(&directory));
+    assert_eq!((done.code, &*done.stdout), (Some(127), ""), "{done:#?}");
 }
