@@ -1,0 +1,74 @@
+//! Taking a seat or a place at a barrier: all of it under the state's lock, but for the wait for a place.
+
+use super::state::{self, State};
+use super::{Barrier, Timeout};
+use crate::raw::slot::Occupant;
+use crate::raw::watching::Unsatisfied;
+use crate::segment::Claim;
+use crate::sync::error::{BarrierError, LockError};
+use crate::sync::value_guard::ValueGuard;
+use crate::sys::robust_list::Thread;
+
+impl Barrier {
+    pub(super) fn check_parties(&self, state: &State) -> Result<(), BarrierError> {
+        let parties = self.parties();
+        match self.circle().taking_part(state) < parties {
+            true => Ok(()),
+            false => Err(BarrierError::TooManyParties { parties }),
+        }
+    }
+
+    /// Claims a place, or says that the barrier is broken; nothing when there is none. Under the lock.
+    pub(super) fn take_place(
+        &self,
+        me: Thread,
+        state: &mut ValueGuard<'_, State>,
+    ) -> Result<Option<Claim<'_, State>>, BarrierError> {
+        let Some(place) = self.circle().free_place() else {
+            return Ok(None);
+        };
+        self.look_at_the_dead_in(place, state);
+        match state.broken_by() {
+            None => Ok(self.take(me, place)?),
+            Some(by) => Err(BarrierError::Broken(by)),
+        }
+    }
+
+    /// Looks again if somebody died in the slot that is about to be taken: since the last look, perhaps, and
+    /// its notes, which say what that means, are about to go. Under the lock.
+    pub(super) fn look_at_the_dead_in(&self, index: usize, state: &mut ValueGuard<'_, State>) {
+        if self.object.slots()[index].occupant() == Occupant::Dead {
+            self.look(state);
+        }
+    }
+
+    /// Claims a slot that nobody living is in. Under the lock.
+    pub(super) fn take(
+        &self,
+        me: Thread,
+        index: usize,
+    ) -> Result<Option<Claim<'_, State>>, LockError> {
+        // Before the name: a named slot that nobody is in was left.
+        me.check_room()?;
+        // Before the claim: killed right behind it, the notes are not those of another.
+        state::name(&self.object.slots()[index], std::process::id());
+        let claimed = self.object.claim(me, index)?;
+        Ok(claimed.map(|(claim, _)| claim))
+    }
+
+    /// Waits while all places are with processes that have not left a generation that has ended.
+    pub(super) fn wait_for_place(
+        &self,
+        me: Thread,
+        timeout: Option<Timeout>,
+    ) -> Result<(), BarrierError> {
+        let deadline = timeout.map(|timeout| timeout.deadline);
+        let is_free = |_: &State| self.circle().free_place().is_some();
+        let state = self.object.state();
+        match state.wait_until_beside(me, self.circle().places, is_free, deadline) {
+            Ok(_) => Ok(()),
+            Err(Unsatisfied::TimedOut(state)) => Err(self.timed_out(&state, timeout)),
+            Err(Unsatisfied::HeldByCaller(_)) => Err(LockError::HeldByCaller.into()),
+        }
+    }
+}
