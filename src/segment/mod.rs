@@ -26,6 +26,7 @@ mod waiters;
 
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -119,18 +120,19 @@ impl Segment {
     /// # Errors
     ///
     /// [`Error::NotFound`]; [`Error::Foreign`] when the name is that of a directory, a symbolic
-    /// link or the like, or the segment is another user's; [`Error::System`].
+    /// link or the like, the segment is another user's, or its mode lets this one not even read it;
+    /// [`Error::System`].
     pub fn remove_named(name: &str) -> Result<(), Error> {
         let name = Name::new(name)?;
-        let file = header::open_own_file(&name)?;
-        let inode = std::os::unix::fs::MetadataExt::ino(
-            &file
-                .metadata()
-                .map_err(|source| Error::system("look at", &name, source))?,
-        );
-        match shm::unlink(&name.file(), inode) {
+        let file = header::own_file(&name)?;
+        match shm::unlink(&name.file(), file.ino()) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::NotFound { name }),
+            // Its removers lock it, for which it has to be opened.
+            Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+                header::check_mode(&file).map_err(|foreign| Error::foreign(&name, foreign))?;
+                Err(Error::system("remove", &name, source))
+            }
             Err(source) => Err(Error::system("remove", &name, source)),
         }
     }
