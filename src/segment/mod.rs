@@ -36,7 +36,7 @@ use crate::raw::committed::{Committed, Line};
 use crate::raw::protocol::Protocol;
 use crate::raw::slot::Slot;
 use crate::sys::atomic::AtomicU64;
-use crate::sys::mappings;
+use crate::sys::mappings::{self, FileId};
 use crate::sys::process::Identity;
 use crate::sys::shm::{self, Mapping};
 
@@ -49,7 +49,7 @@ pub use name::Name;
 pub use object::{Object, Room};
 pub use options::{Release, SegmentOptions, Spin};
 #[cfg(feature = "cli")]
-pub(crate) use token::Token;
+pub(crate) use token::{Taken, Token};
 pub use waiters::Waiter;
 
 /// A segment that this process has mapped. Clones share the mapping; the last one unmaps it.
@@ -192,9 +192,13 @@ impl Segment {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn attached(&self) -> io::Result<Vec<u32>> {
-        let file = self.mapped.mapping.file();
-        let found = mappings::processes_that_map(&[file])?;
+        let found = mappings::processes_that_map(&[self.file()])?;
         Ok(found.into_values().flatten().collect())
+    }
+
+    /// Returns which file the segment is, whatever its name is by now.
+    pub(crate) fn file(&self) -> FileId {
+        self.mapped.mapping.file()
     }
 
     /// Returns the objects that are there at this moment, in the order they were made.

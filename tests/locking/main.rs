@@ -37,6 +37,7 @@ const TESTS: &[Test] = tests![
     deaths::a_killed_sem_gives_its_permit_back_and_its_token_stays_with_what_lives,
     deaths::an_orphan_of_one_permit_does_not_block_the_other,
     deaths::a_lock_whose_segment_was_removed_meanwhile_is_taken_in_the_new_one,
+    deaths::a_sem_whose_segment_was_removed_while_it_waited_for_a_token_uses_the_new_one,
     deaths::a_waiter_that_is_killed_runs_nothing,
     passing::a_signal_to_the_lock_alone_reaches_its_command,
     passing::what_a_terminal_sends_is_not_sent_on,
