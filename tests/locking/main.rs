@@ -41,6 +41,7 @@ const TESTS: &[Test] = tests![
     deaths::a_waiter_that_is_killed_runs_nothing,
     passing::a_signal_to_the_lock_alone_reaches_its_command,
     passing::what_a_terminal_sends_is_not_sent_on,
+    passing::a_terminal_that_hangs_up_ends_command_and_lock,
     passing::a_command_gets_signals_and_descriptors_as_they_were,
     passing::a_write_to_the_inherited_descriptor_does_no_harm,
     passing::each_command_of_a_sem_has_a_number_of_its_own,
