@@ -8,7 +8,7 @@ use super::number::KEY_BYTES;
 use super::object::with_article;
 use super::queue::CAPACITY;
 use super::wg::TASKS;
-use crate::segment::{Error, Segment, SegmentOptions};
+use crate::segment::{Error, Name, Segment, SegmentOptions};
 
 /// Make a number, a lock or another object, and its segment if that is missing
 #[derive(Args)]
@@ -77,15 +77,12 @@ pub(super) enum New {
 impl Create {
     pub(super) fn run(self) -> Result<(), Failure> {
         self.check()?;
-        let (segment, is_new) = self.segment()?;
+        let segment = self.segment()?;
         let made = match self.exist_ok {
             true => self.make(&segment),
             false => self.make(&segment.create_new()),
         };
-        if made.is_err() && is_new {
-            // Nothing half made is left behind.
-            segment.remove()?;
-        }
+        // A segment made for it stays: somebody else may have made an object in it since.
         made.map_err(with_remedy)
     }
 
@@ -138,36 +135,43 @@ impl Create {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Opens the segment, or makes it; tells whether it was made.
-    fn segment(&self) -> Result<(Segment, bool), Failure> {
+    /// Opens the segment, or makes it, once it is known that the object can be made.
+    fn segment(&self) -> Result<Segment, Failure> {
         loop {
             match Segment::open(&self.name.segment) {
                 Err(Error::NotFound { .. }) => {}
-                opened => return Ok((opened?, false)),
+                opened => return Ok(opened?),
             }
             match SegmentOptions::new()
                 .capacity(self.capacity()?)
                 .create(&self.name.segment)
             {
                 Err(Error::AlreadyExists { .. }) => {}
-                created => return Ok((created?, true)),
+                created => return Ok(created?),
             }
         }
     }
 
     /// Returns how many bytes for objects the segment is to have.
     fn capacity(&self) -> Result<usize, Failure> {
-        match (self.room, self.kind) {
-            (Some(room), _) => return Ok(room),
-            (None, New::Value | New::Lock | New::Event) => {
-                return Ok(SegmentOptions::DEFAULT_CAPACITY);
-            }
-            (None, _) => {}
-        }
-        let needed = match self.make(&empty_segment()?) {
-            Err(Error::Full { needed, .. }) => needed,
+        let (object, needed) = match self.make(&empty_segment()?) {
+            Err(Error::Full { object, needed, .. }) => (object, needed),
             made => return Ok(made.map(|()| SegmentOptions::DEFAULT_CAPACITY)?),
         };
+        if let Some(room) = self.room {
+            // Segments are made of whole cache lines.
+            let free = room.checked_next_multiple_of(64).unwrap_or(room) as u64;
+            if needed <= free {
+                return Ok(room);
+            }
+            let name = Name::new(&self.name.segment)?;
+            return Err(with_remedy(Error::Full {
+                name,
+                object,
+                needed,
+                free,
+            }));
+        }
         let needed = usize::try_from(needed).unwrap_or(usize::MAX);
         Ok(match needed.checked_mul(2) {
             Some(twice) if twice <= SegmentOptions::DEFAULT_CAPACITY => {
@@ -230,11 +234,18 @@ fn with_remedy(error: Error) -> Failure {
 /// Makes a segment without room for any object, which then tells how much it needs. Nobody else looks for
 /// it, and it loses its name at once.
 fn empty_segment() -> Result<Segment, Error> {
-    let name = format!("create-{}", std::process::id());
-    let segment = SegmentOptions::new()
-        .capacity(0)
-        .temporary()
-        .create(&name)?;
-    segment.remove()?;
-    Ok(segment)
+    let options = SegmentOptions::new().capacity(0).temporary();
+    let mut number = 0;
+    loop {
+        let name = format!("create-{}.{number}", std::process::id());
+        match options.create(&name) {
+            // Of a process of this id that was killed here, or another user's.
+            Err(Error::AlreadyExists { .. }) => number += 1,
+            created => {
+                let segment = created?;
+                segment.remove()?;
+                return Ok(segment);
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::address::{self, Address};
 use super::command::{Command, CommandLine};
 use super::exit_code::{self, Failure};
 use super::waiting::{self, NotHeld, Wait, Waiting};
-use crate::segment::{Error, Segment, SegmentOptions, Token};
+use crate::segment::{Error, Segment, SegmentOptions, Taken, Token};
 use crate::sync::{Lock as SharedLock, LockError, LockGuard};
 use crate::sys::ward::End;
 
@@ -159,11 +159,9 @@ fn guard_of<'a>(lock: &'a SharedLock, wait: &Wait) -> Result<LockGuard<'a>, NotH
 
 /// Takes the token; nothing when the segment has lost its name, and others lock another one.
 fn token_of(segment: &Segment, object: &str, wait: &Wait) -> Result<Option<Token>, NotHeld> {
-    let Some(tokens) = segment.tokens(object, 1)? else {
-        return Ok(None);
-    };
-    match tokens.take(wait.deadline())? {
-        Some(token) => Ok(Some(token)),
-        None => Err(wait.kept(segment, "the lock")),
+    match segment.take_token(object, 1, wait.deadline())? {
+        Taken::Token(token) => Ok(Some(token)),
+        Taken::Removed => Ok(None),
+        Taken::TooLate => Err(wait.kept(segment, "the lock")),
     }
 }

@@ -1,5 +1,6 @@
 //! `ls`: the segments of the user.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
@@ -10,6 +11,7 @@ use super::rm::is_stale;
 use super::{output, table};
 use crate::contender::MAIN;
 use crate::segment::{Error, Foreign, Name, Segment};
+use crate::sys::mappings::{self, FileId};
 use crate::sys::shm;
 
 /// List the segments of this user
@@ -51,7 +53,11 @@ impl Ls {
         if self.names {
             return output::text(names(&segments));
         }
-        let listed: Vec<Listed> = segments.into_iter().map(Listed::of).collect();
+        let attached = attached_to(&segments);
+        let listed = segments
+            .into_iter()
+            .map(|opened| Listed::of(opened, attached.as_ref()));
+        let listed: Vec<Listed> = listed.collect();
         if self.json {
             return output::line(serde_json::to_string(&listed).expect("a list is plain data"));
         }
@@ -66,6 +72,8 @@ impl Ls {
     }
 }
 
+/// Who has which file mapped.
+type Attached = HashMap<FileId, Vec<u32>>;
 type Opened = (Name, Result<Segment, Error>);
 
 /// Opens all segments of this user that can be opened.
@@ -108,7 +116,7 @@ fn names(segments: &[Opened]) -> String {
 }
 
 impl Listed {
-    fn of((name, opened): Opened) -> Self {
+    fn of((name, opened): Opened, attached: Option<&Attached>) -> Self {
         match opened.and_then(|segment| Ok((segment.entries()?.len(), segment))) {
             Ok((objects, segment)) => Self {
                 name: name.to_string(),
@@ -116,7 +124,7 @@ impl Listed {
                 created: Some(since_1970(segment.created())),
                 age_s: Some(age_of(&segment).as_secs()),
                 objects: Some(objects),
-                attached: others_attached(&segment).map(|pids| pids.len()),
+                attached: attached.map(|of| of.get(&segment.file()).map_or(0, Vec::len)),
                 temporary: Some(segment.is_temporary()),
                 stale: Some(is_stale(&segment)),
                 error: None,
@@ -163,11 +171,25 @@ fn what_is_wrong(error: &Error) -> String {
     }
 }
 
+/// Asks for all at once: it takes a walk over all processes.
+fn attached_to(segments: &[Opened]) -> Option<Attached> {
+    let opened = segments
+        .iter()
+        .filter_map(|(_, opened)| opened.as_ref().ok());
+    others_that_map(&opened.map(Segment::file).collect::<Vec<_>>())
+}
+
 /// Returns which processes of this user have a segment open, except this one; none, if that is not known.
 pub(super) fn others_attached(segment: &Segment) -> Option<Vec<u32>> {
-    let mut pids = segment.attached().ok()?;
-    pids.retain(|pid| *pid != std::process::id());
-    Some(pids)
+    others_that_map(&[segment.file()])?.remove(&segment.file())
+}
+
+fn others_that_map(files: &[FileId]) -> Option<Attached> {
+    let mut attached = mappings::processes_that_map(files).ok()?;
+    for pids in attached.values_mut() {
+        pids.retain(|pid| *pid != std::process::id());
+    }
+    Some(attached)
 }
 
 pub(super) fn age_of(segment: &Segment) -> Duration {

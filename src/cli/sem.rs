@@ -10,7 +10,7 @@ use super::command::{Command, CommandLine};
 use super::exit_code::{self, Failure, REFUSED};
 use super::object::Object;
 use super::waiting::{self, NotHeld, Wait, Waiting};
-use crate::segment::{Error, Kind, Segment, SegmentOptions, Token};
+use crate::segment::{Error, Kind, Segment, SegmentOptions, Taken, Token};
 use crate::sync::{AcquireError, Permit, Semaphore};
 use crate::sys::ward::End;
 
@@ -182,11 +182,9 @@ fn token_of(
     permits: u32,
     wait: &Wait,
 ) -> Result<Option<Token>, NotHeld> {
-    let Some(tokens) = segment.tokens(object, permits)? else {
-        return Ok(None);
-    };
-    match tokens.take(wait.deadline())? {
-        Some(token) => Ok(Some(token)),
-        None => Err(wait.kept(segment, "a permit")),
+    match segment.take_token(object, permits, wait.deadline())? {
+        Taken::Token(token) => Ok(Some(token)),
+        Taken::Removed => Ok(None),
+        Taken::TooLate => Err(wait.kept(segment, "a permit")),
     }
 }

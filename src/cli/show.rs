@@ -41,7 +41,7 @@ struct Shown {
     temporary: bool,
     stale: bool,
     creator: Creator,
-    attached: Vec<Process>,
+    attached: Option<Vec<Process>>,
     objects: Vec<Inside>,
 }
 
@@ -104,8 +104,9 @@ impl Shown {
             self.name,
             self.creator.told()
         );
-        if !self.attached.is_empty() {
-            let attached: Vec<String> = self.attached.iter().map(Process::told).collect();
+        let attached = self.attached.iter().flatten().map(Process::told);
+        let attached: Vec<String> = attached.collect();
+        if !attached.is_empty() {
             text.push_str(&format!("attached: {}\n", attached.join(", ")));
         }
         let row = |object: &Inside| vec![object.object.clone(), object.kind_told(), object.told()];
@@ -140,10 +141,10 @@ impl Creator {
     }
 }
 
-/// Returns who else has a segment open. Nobody, when `/proc` does not tell.
-fn attached(segment: &Segment) -> Vec<Process> {
-    let pids = others_attached(segment).unwrap_or_default();
-    pids.into_iter().map(Process::of_pid).collect()
+/// Returns who else has a segment open; nothing, when `/proc` does not tell.
+fn attached(segment: &Segment) -> Option<Vec<Process>> {
+    let pids = others_attached(segment)?;
+    Some(pids.into_iter().map(Process::of_pid).collect())
 }
 
 /// Looks into objects, and at who waits for their locks.

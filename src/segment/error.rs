@@ -290,6 +290,10 @@ impl Foreign {
     fn help(&self, name: &Name) -> Option<String> {
         match self {
             Self::Owner { .. } => Some("segments are private to the user who made them".to_owned()),
+            // `shmcount rm` cannot open it either.
+            Self::Mode { found, .. } if found & 0o400 == 0 => {
+                Some(format!("remove it with `rm /dev/shm/shmcount.{name}`"))
+            }
             Self::FileType { .. } => Some(format!("look at /dev/shm/shmcount.{name}")),
             Self::PidNamespace { .. } => Some(
                 "let both see the same processes, e.g. `docker run --pid=container:ID --ipc=container:ID`"

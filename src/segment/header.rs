@@ -174,22 +174,34 @@ pub(super) fn open_checked(name: &Name) -> Result<(Mapping, Header), Error> {
 }
 
 /// Opens the file of this name, if it is a regular one, private, and the user's own.
-pub(super) fn open_own_file(name: &Name) -> Result<File, Error> {
-    let system = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => Error::NotFound { name: name.clone() },
-        _ => Error::system("open", name, source),
-    };
-    let path = shm::path_of(&name.file());
+fn open_own_file(name: &Name) -> Result<File, Error> {
+    let foreign = |foreign| Error::foreign(name, foreign);
     // Before opening: to open a device or a fifo may do something already.
-    check_file(&fs::symlink_metadata(&path).map_err(system)?)
-        .map_err(|foreign| Error::foreign(name, foreign))?;
-    let file = shm::open_file(&path).map_err(system)?;
-    check_file(&file.metadata().map_err(system)?)
-        .map_err(|foreign| Error::foreign(name, foreign))?;
+    check_mode(&own_file(name)?).map_err(foreign)?;
+    let opened = shm::open_file(&shm::path_of(&name.file()));
+    let file = opened.map_err(|source| not_opened(name, source))?;
+    let metadata = file.metadata().map_err(|source| not_opened(name, source))?;
+    check_owner(&metadata).map_err(foreign)?;
+    check_mode(&metadata).map_err(foreign)?;
     Ok(file)
 }
 
-fn check_file(metadata: &fs::Metadata) -> Result<(), Foreign> {
+/// Looks at the file of this name, if it is a regular one and the user's own, whatever its mode.
+pub(super) fn own_file(name: &Name) -> Result<fs::Metadata, Error> {
+    let metadata = fs::symlink_metadata(shm::path_of(&name.file()))
+        .map_err(|source| not_opened(name, source))?;
+    check_owner(&metadata).map_err(|foreign| Error::foreign(name, foreign))?;
+    Ok(metadata)
+}
+
+fn not_opened(name: &Name, source: io::Error) -> Error {
+    match source.kind() {
+        io::ErrorKind::NotFound => Error::NotFound { name: name.clone() },
+        _ => Error::system("open", name, source),
+    }
+}
+
+fn check_owner(metadata: &fs::Metadata) -> Result<(), Foreign> {
     let kind = metadata.file_type();
     if !kind.is_file() {
         return Err(Foreign::FileType {
@@ -209,6 +221,10 @@ fn check_file(metadata: &fs::Metadata) -> Result<(), Foreign> {
             expected: user,
         });
     }
+    Ok(())
+}
+
+pub(super) fn check_mode(metadata: &fs::Metadata) -> Result<(), Foreign> {
     match metadata.mode() & 0o7777 {
         MODE => Ok(()),
         found => Err(Foreign::Mode {

@@ -26,6 +26,7 @@ mod waiters;
 
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ use crate::raw::committed::{Committed, Line};
 use crate::raw::protocol::Protocol;
 use crate::raw::slot::Slot;
 use crate::sys::atomic::AtomicU64;
-use crate::sys::mappings;
+use crate::sys::mappings::{self, FileId};
 use crate::sys::process::Identity;
 use crate::sys::shm::{self, Mapping};
 
@@ -48,7 +49,7 @@ pub use name::Name;
 pub use object::{Object, Room};
 pub use options::{Release, SegmentOptions, Spin};
 #[cfg(feature = "cli")]
-pub(crate) use token::Token;
+pub(crate) use token::{Taken, Token};
 pub use waiters::Waiter;
 
 /// A segment that this process has mapped. Clones share the mapping; the last one unmaps it.
@@ -119,18 +120,19 @@ impl Segment {
     /// # Errors
     ///
     /// [`Error::NotFound`]; [`Error::Foreign`] when the name is that of a directory, a symbolic
-    /// link or the like, or the segment is another user's; [`Error::System`].
+    /// link or the like, the segment is another user's, or its mode lets this one not even read it;
+    /// [`Error::System`].
     pub fn remove_named(name: &str) -> Result<(), Error> {
         let name = Name::new(name)?;
-        let file = header::open_own_file(&name)?;
-        let inode = std::os::unix::fs::MetadataExt::ino(
-            &file
-                .metadata()
-                .map_err(|source| Error::system("look at", &name, source))?,
-        );
-        match shm::unlink(&name.file(), inode) {
+        let file = header::own_file(&name)?;
+        match shm::unlink(&name.file(), file.ino()) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::NotFound { name }),
+            // Its removers lock it, for which it has to be opened.
+            Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+                header::check_mode(&file).map_err(|foreign| Error::foreign(&name, foreign))?;
+                Err(Error::system("remove", &name, source))
+            }
             Err(source) => Err(Error::system("remove", &name, source)),
         }
     }
@@ -190,9 +192,13 @@ impl Segment {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn attached(&self) -> io::Result<Vec<u32>> {
-        let file = self.mapped.mapping.file();
-        let found = mappings::processes_that_map(&[file])?;
+        let found = mappings::processes_that_map(&[self.file()])?;
         Ok(found.into_values().flatten().collect())
+    }
+
+    /// Returns which file the segment is, whatever its name is by now.
+    pub(crate) fn file(&self) -> FileId {
+        self.mapped.mapping.file()
     }
 
     /// Returns the objects that are there at this moment, in the order they were made.

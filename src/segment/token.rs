@@ -10,10 +10,11 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use super::Segment;
 use super::error::Error;
-use super::{Name, Segment};
 use crate::sys::byte_lock::ByteLock;
 use crate::sys::clock::Deadline;
+use crate::sys::mappings::FileId;
 
 /// The kernel has no wait for one of several bytes, so who waits looks again: at first after the
 /// millisecond in which it kills a program whose parent was killed, later every 50 ms, as often as
@@ -22,10 +23,20 @@ use crate::sys::clock::Deadline;
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_millis(50);
 
+/// What came of the wait for a token.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// It was had, and the segment had its name then.
+    Token(Token),
+    /// The deadline has passed.
+    TooLate,
+    /// The segment has lost its name: those who come from now on use another one.
+    Removed,
+}
+
 /// The tokens of an object, of which none is taken yet.
 #[derive(Debug)]
-pub(crate) struct Tokens {
-    name: Name,
+struct Tokens {
     file: ByteLock,
     first: u64,
     count: u64,
@@ -39,49 +50,58 @@ pub(crate) struct Token {
 }
 
 impl Segment {
-    /// Returns the tokens of an object, `count` of them, or nothing when the segment has lost its
-    /// name: those who come from now on use another one.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchObject`], [`Error::Foreign`], [`Error::System`].
-    pub(crate) fn tokens(&self, object: &str, count: u32) -> Result<Option<Tokens>, Error> {
-        let name = self.mapped.name.clone();
-        let Some(entry) = self.find(object)? else {
-            let object = object.to_owned();
-            return Err(Error::NoSuchObject { name, object });
-        };
-        let range = entry.range();
-        assert!(range.len() >= count as usize, "each permit takes a slot");
-        match ByteLock::open(&self.path(), self.mapped.mapping.inode()) {
-            Ok(file) => Ok(Some(Tokens {
-                name,
-                file,
-                first: range.start as u64,
-                count: count.into(),
-            })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::system("open", &name, error)),
-        }
-    }
-}
-
-impl Tokens {
-    /// Takes one of them, or gives up at the deadline.
+    /// Takes one of an object's `count` tokens, or gives up at the deadline.
     ///
     /// Whoever calls this holds the object's lock or one of its `count` permits. So there is a free
     /// one, unless a program has outlived the holder that started it.
     ///
     /// # Errors
     ///
-    /// [`Error::System`].
-    pub(crate) fn take(self, deadline: Option<Deadline>) -> Result<Option<Token>, Error> {
-        let name = self.name.clone();
-        let taken = match self.count {
+    /// [`Error::NoSuchObject`], [`Error::Foreign`], [`Error::System`].
+    pub(crate) fn take_token(
+        &self,
+        object: &str,
+        count: u32,
+        deadline: Option<Deadline>,
+    ) -> Result<Taken, Error> {
+        let range = self.entry(object)?.range();
+        assert!(range.len() >= count as usize, "each permit takes a slot");
+        let system = |action| {
+            let name = self.mapped.name.clone();
+            move |source| Error::system(action, &name, source)
+        };
+        let file = match ByteLock::open(&self.path(), self.mapped.mapping.inode()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Taken::Removed),
+            file => file.map_err(system("open"))?,
+        };
+        let tokens = Tokens {
+            file,
+            first: range.start as u64,
+            count: count.into(),
+        };
+        let taken = tokens.take(deadline).map_err(system("lock a byte of"))?;
+        Ok(match taken {
+            None => Taken::TooLate,
+            // Removed during the wait, it says nothing of those who use its successor.
+            Some(_) if !self.has_its_name().map_err(system("look at"))? => Taken::Removed,
+            Some(token) => Taken::Token(token),
+        })
+    }
+
+    fn has_its_name(&self) -> io::Result<bool> {
+        match FileId::of(&self.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            named => Ok(named? == self.file()),
+        }
+    }
+}
+
+impl Tokens {
+    fn take(self, deadline: Option<Deadline>) -> io::Result<Option<Token>> {
+        match self.count {
             1 => self.take_the_only_one(deadline),
             _ => self.take_any(deadline),
-        };
-        taken.map_err(|source| Error::system("lock a byte of", &name, source))
+        }
     }
 
     fn take_the_only_one(self, deadline: Option<Deadline>) -> io::Result<Option<Token>> {

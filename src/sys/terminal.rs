@@ -5,13 +5,23 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
-use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
+use nix::sys::signal::Signal;
+use nix::sys::termios::{self, LocalFlags, SetArg, SpecialCharacterIndices, Termios};
+use signal_hook::SigId;
+use signal_hook::low_level;
 
-/// Standard input as a terminal that gives each key at once and shows none. Ctrl-C stays a signal.
+use super::process;
+
+/// What ends a program that does nothing about it; Ctrl-C is the caller's.
+const ENDING: [Signal; 3] = [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTERM];
+
+/// Standard input as a terminal that gives each key at once and shows none. Ctrl-C stays a signal; Ctrl-Z
+/// is none meanwhile, for whoever stopped this process would find the terminal so.
 ///
-/// The terminal is as it was when this is dropped.
+/// The terminal is as it was when this is dropped, or when a signal ends the process.
 pub struct Keys {
     before: Termios,
+    handlers: Vec<SigId>,
 }
 
 impl Keys {
@@ -28,8 +38,15 @@ impl Keys {
         single
             .local_flags
             .remove(LocalFlags::ICANON | LocalFlags::ECHO);
+        single.control_chars[SpecialCharacterIndices::VSUSP as usize] = libc::_POSIX_VDISABLE;
+        // Before the change, so that none comes between the two.
+        let handlers = ENDING.map(|signal| restore_at(signal, &before));
+        let keys = Self {
+            handlers: handlers.into_iter().flatten().collect(),
+            before,
+        };
         termios::tcsetattr(&input, SetArg::TCSANOW, &single).ok()?;
-        Some(Self { before })
+        Some(keys)
     }
 
     /// Waits for a key, no longer than `timeout`. A signal ends the wait.
@@ -56,5 +73,26 @@ impl Drop for Keys {
     fn drop(&mut self) {
         // Nothing could be done about a failure.
         let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &self.before);
+        for handler in &self.handlers {
+            low_level::unregister(*handler);
+        }
     }
+}
+
+/// Has a signal restore the terminal and end the process then, unless it was ignored.
+fn restore_at(signal: Signal, before: &Termios) -> Option<SigId> {
+    if process::ignores(signal) {
+        return None;
+    }
+    let before: libc::termios = before.clone().into();
+    let number = signal as i32;
+    let restore_and_end = move || {
+        // SAFETY: it reads the settings, which live as long as the handler, and nothing else.
+        unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, &raw const before) };
+        // There is no signal that it would not know.
+        let _ = low_level::emulate_default_handler(number);
+    };
+    // SAFETY: both are async-signal-safe: tcsetattr by signal-safety(7), the other by its
+    // documentation. Neither panics, and nothing is allocated or freed.
+    unsafe { low_level::register(number, restore_and_end) }.ok()
 }

@@ -84,8 +84,8 @@ impl Program {
         self.variable = Some((name, value));
     }
 
-    /// Runs it to its end. What programs send to this process meanwhile is sent on to it; what the
-    /// terminal sends has reached it already.
+    /// Runs it to its end. What programs send to this process meanwhile is sent on to it, and that the
+    /// terminal has hung up; what the terminal's keys send has reached it already.
     ///
     /// The signals stay blocked afterwards: they were meant for the program.
     ///
@@ -186,8 +186,9 @@ fn wait_for(child: Pid, mail: &SignalFd) -> io::Result<End> {
         while let Some((signal, is_from_process)) = next_letter(mail)? {
             is_silent = false;
             received.add(signal);
-            // The terminal's went to the whole group. Not collected, so the id is its own.
-            if is_from_process && ended.is_none() && signal != Signal::SIGCHLD {
+            let is_ours_alone = is_from_process || is_hang_up(signal);
+            // Not collected, so the id is its own.
+            if is_ours_alone && ended.is_none() && signal != Signal::SIGCHLD {
                 let _ = kill(child, signal);
             }
         }
@@ -207,6 +208,12 @@ fn wait_for(child: Pid, mail: &SignalFd) -> io::Result<End> {
             let _ = poll(&mut mail, PollTimeout::NONE);
         }
     }
+}
+
+/// Tells whether a signal of the kernel says that the terminal has hung up. What its keys send goes to
+/// the whole group, and this only to who leads the session.
+fn is_hang_up(signal: Signal) -> bool {
+    signal == Signal::SIGHUP && nix::unistd::getsid(None) == Ok(Pid::this())
 }
 
 /// Returns a signal that has come, and whether a process sent it, by kill(2) or the like.

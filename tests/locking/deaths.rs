@@ -4,6 +4,7 @@ use std::fs;
 
 use nix::sys::signal::{Signal, kill};
 
+use crate::looks::wait_until_asleep;
 use crate::running::{Running, lives, wait_until};
 use crate::stage::Scratch;
 use crate::tool::{SHMCOUNT, Tool, command, end_of, output};
@@ -131,6 +132,24 @@ pub fn a_lock_whose_segment_was_removed_meanwhile_is_taken_in_the_new_one() {
     assert_eq!(holder.end(), "0");
     assert_eq!(end_of(waiter.unwrap().wait().unwrap()), "0");
     assert!(tool.file().exists());
+}
+
+pub fn a_sem_whose_segment_was_removed_while_it_waited_for_a_token_uses_the_new_one() {
+    let name = Scratch::new("sem");
+    let one = |options: &[&str], what: &[&str]| {
+        let words = [SHMCOUNT, "sem", name.name(), "--permits", "1"].map(str::to_owned);
+        command(&words, &[options, what].concat())
+    };
+    let mut orphaned = Running::start(one(&[], &WITH_CHILD));
+    assert!(orphaned.answers());
+    orphaned.signal(Signal::SIGKILL);
+    assert_eq!(orphaned.wait(), "by signal 9");
+    let mut waiter = one(&["-w", "5"], &["true"]).spawn().unwrap();
+    wait_until_asleep(waiter.id());
+    fs::remove_file(name.path()).unwrap();
+    let _second = Running::start(one(&[], &WITH_CHILD));
+    orphaned.close_input();
+    assert_eq!(end_of(waiter.wait().unwrap()), "1");
 }
 
 pub fn a_waiter_that_is_killed_runs_nothing() {

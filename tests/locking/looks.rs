@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use crate::running::{Running, wait_until};
 use crate::tool::{Tool, command, end_of, output};
 
@@ -123,4 +125,28 @@ pub fn wait_until_asleep(pid: u32) {
             .and_then(|number| number.parse().ok());
         number.is_some_and(|number| waits.contains(&number))
     });
+}
+
+/// What a killed program's command has started, and keeps others out until its input is closed.
+pub fn orphaned(tool: &Tool) -> Running {
+    let what = ["sh", "-c", "echo $$; cat; true"];
+    let mut holder = Running::start(tool.command(&[&[&*tool.lock()], &what[..]].concat()));
+    assert!(holder.answers());
+    holder.signal(Signal::SIGKILL);
+    assert_eq!(holder.wait(), "by signal 9");
+    holder
+}
+
+/// What comes of a command that waits while the lock is removed and another has the new one.
+pub fn removed_while_one_waits(tool: &Tool, mut holder: Running) -> String {
+    let line = ["-w", "5", &*tool.lock(), "true"];
+    let mut waiter = tool.command(&line).spawn().unwrap();
+    wait_until_asleep(waiter.id());
+    fs::remove_file(tool.file()).unwrap();
+    let _second = tool.hold(&[]);
+    holder.close_input();
+    match &*end_of(waiter.wait().unwrap()) {
+        "0" => "runs beside the other".to_owned(),
+        _ => "waits for the other".to_owned(),
+    }
 }

@@ -1,17 +1,24 @@
 //! What COMMAND gets, and what it gives back.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use shmcount::Segment;
 
 use crate::interrupts;
-use crate::running::Running;
+use crate::running::{Running, lives};
 use crate::stage::{Scratch, Skipped};
 use crate::tool::{SHMCOUNT, Tool, command, end_of, needs_program, output};
+
+/// They end within milliseconds; this is for a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Lists its own descriptors.
 const LIST: [&str; 3] = ["sh", "-c", "cd /proc/$$/fd && echo *"];
@@ -68,6 +75,42 @@ pub fn what_a_terminal_sends_is_not_sent_on() -> Result<(), Skipped> {
     let mut keyboard = terminal.stdin.take().unwrap();
     keyboard.write_all(b"\x03").unwrap();
     assert_eq!(end_of(terminal.wait().unwrap()), "0");
+    Ok(())
+}
+
+/// The kernel tells only the leader of the session, which is the lock where it was started in place of a
+/// shell.
+pub fn a_terminal_that_hangs_up_ends_command_and_lock() -> Result<(), Skipped> {
+    let setsid = needs_program("setsid", "to begin a session")?;
+    let tool = Tool::shmcount();
+    let terminal = openpty(None, None).unwrap();
+    let side = || Stdio::from(terminal.slave.try_clone().unwrap());
+    let script = "echo $PPID; echo $$; exec sleep 1000";
+    let lock = tool.lock();
+    let line = [
+        "--ctty", "--wait", SHMCOUNT, "lock", &*lock, "sh", "-c", script,
+    ];
+    let mut setsid = command(&[setsid.display().to_string()], &line)
+        .stdin(side())
+        .stdout(side())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut screen = BufReader::new(File::from(terminal.master)).lines();
+    let mut pid = || Pid::from_raw(screen.next().unwrap().unwrap().trim().parse().unwrap());
+    let both = [pid(), pid()];
+    assert!(both.into_iter().all(lives));
+    drop(screen);
+    let begun = Instant::now();
+    while both.into_iter().any(lives) && begun.elapsed() < PATIENCE {
+        std::thread::yield_now();
+    }
+    let left = both.into_iter().any(lives);
+    if left {
+        kill(both[0], Signal::SIGKILL).unwrap();
+    }
+    setsid.wait().unwrap();
+    assert!(!left && tool.is_free());
     Ok(())
 }
 

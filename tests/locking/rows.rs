@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use nix::sys::signal::Signal;
 
 use crate::looks::{
-    conflict, fate, left, left_by, nested, said, signals, wait_until_asleep, waits,
+    conflict, fate, left, left_by, nested, orphaned, removed_while_one_waits, said, signals, waits,
 };
 use crate::running::Running;
 use crate::tool::{Tool, command, end_of, output};
@@ -358,21 +358,12 @@ pub const ROWS: &[Row] = &[
     }),
     differs(
         "it is removed while one waits, and another has the new one",
-        |tool| {
-            let mut holder = tool.hold(&[]);
-            let mut waiter = tool
-                .command(&["-w", "5", &*tool.lock(), "true"])
-                .spawn()
-                .unwrap();
-            wait_until_asleep(waiter.id());
-            fs::remove_file(tool.file()).unwrap();
-            let _second = tool.hold(&[]);
-            assert_eq!(holder.end(), "0");
-            match &*end_of(waiter.wait().unwrap()) {
-                "0" => "runs beside the other".to_owned(),
-                _ => "waits for the other".to_owned(),
-            }
-        },
+        |tool| removed_while_one_waits(tool, tool.hold(&[])),
         "who gets a lock looks whether it is still the one of that name",
+    ),
+    differs(
+        "the same, and what one waits for has outlived the killed program",
+        |tool| removed_while_one_waits(tool, orphaned(tool)),
+        "as above",
     ),
 ];

@@ -11,7 +11,7 @@ use nix::sys::termios::{LocalFlags, tcgetattr};
 use serde_json::{Value as Json, json};
 use shmcount::Segment;
 
-use crate::program::{Done, SHMCOUNT, shmcount};
+use crate::program::{Done, SHMCOUNT, finish, shmcount};
 use crate::shared_memory::Name;
 use crate::watchdog::Watchdog;
 
@@ -168,6 +168,34 @@ fn show_tells_of_values_locks_and_permits_and_who_holds_them() {
     }
     let one = parsed(&shmcount(&["show", "--json", &format!("{}/lock", &*name)]));
     assert_eq!(one["objects"].as_array().unwrap().len(), 1);
+}
+
+/// A process without rights over files, for which `/proc` has its own entries and cannot be read.
+#[test]
+fn who_is_attached_is_null_where_proc_does_not_tell() {
+    let name = Name::new("untold");
+    shmcount(&["create", &name]).assert(0, "", &[]);
+    let there = tempfile::tempdir().unwrap();
+    let script = r#"
+        mount --rbind /proc "$1" && mount -t tmpfs none /proc || exit 99
+        ln -s "$1/self" /proc/self; ln -s "$1/sys" /proc/sys; chmod 111 /proc
+        shift; exec setpriv --bounding-set=-all --inh-caps=-all "$@""#;
+    let without_proc = |arguments: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", script, "sh"]);
+        command.arg(there.path()).arg(SHMCOUNT).args(arguments);
+        finish(&mut command)
+    };
+    let shown = without_proc(&["show", "--json", &name]);
+    if shown.code != Some(0) {
+        println!("skipped: no mounts here: {shown:?}");
+        return;
+    }
+    assert_eq!(parsed(&shown)["attached"], Json::Null);
+    let all = parsed(&without_proc(&["ls", "--json"]));
+    let mut all = all.as_array().unwrap().iter();
+    let entry = all.find(|entry| entry["name"] == *name).unwrap();
+    assert_eq!(entry["attached"], Json::Null);
 }
 
 #[test]

@@ -19,3 +19,4 @@ mod shells;
 mod waiting;
 #[path = "../run/watchdog.rs"]
 mod watchdog;
+mod watching;

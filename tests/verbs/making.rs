@@ -39,6 +39,24 @@ fn of_many_that_make_one_object_at_once_one_succeeds() {
     }
 }
 
+/// Who made the segment may be the one who is late with the object: what the first has made stays.
+#[test]
+fn of_many_that_make_a_segment_and_one_object_at_once_one_succeeds() {
+    for _ in 0..100 {
+        let name = Name::new("both");
+        let maker = |_| {
+            let mut command = Command::new(SHMCOUNT);
+            command.args(["create", &*name, "event"]);
+            std::thread::spawn(move || finish(&mut command).code)
+        };
+        let makers: Vec<_> = (0..8).map(maker).collect();
+        let codes = makers.into_iter().map(|maker| maker.join().unwrap());
+        let codes: Vec<_> = codes.collect();
+        let successes = codes.iter().filter(|code| **code == Some(0)).count();
+        assert_eq!((successes, name.exists()), (1, true), "{codes:?}");
+    }
+}
+
 #[test]
 fn exist_ok_leaves_what_is_there_and_refuses_another_kind() {
     let name = Name::new("exist-ok");

@@ -1,6 +1,8 @@
 //! `rm --stale`.
 
+use std::fs::{self, Permissions};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use shmcount::Segment;
@@ -54,6 +56,24 @@ fn what_a_killed_run_left_is_removed_and_nothing_else() {
     assert!(!stale.exists() && kept.exists() && temporary.exists());
     assert!(!says_it(shmcount(&["rm", "--stale"])));
     drop(living);
+}
+
+#[test]
+fn a_segment_of_any_mode_is_removed_or_said_how_to_be() {
+    for mode in [0o644, 0o400, 0o666, 0o000] {
+        let name = Name::new("mode");
+        shmcount(&["create", &name]).assert(0, "", &[]);
+        fs::set_permissions(name.path(), Permissions::from_mode(mode)).unwrap();
+        let removed = shmcount(&["rm", &name]);
+        // Root may open what nobody may.
+        if mode & 0o400 == 0 && !nix::unistd::geteuid().is_root() {
+            let help = format!("help: remove it with `rm {}`", name.path().display());
+            removed.assert_refused(4, &["has mode 0000, expected 0600", &help]);
+            continue;
+        }
+        removed.assert(0, "", &[]);
+        assert!(!name.exists());
+    }
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! `watch` on a terminal, and what signals leave of that.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+
+use nix::pty::{OpenptyResult, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
+
+use crate::program::{SHMCOUNT, shmcount};
+use crate::shared_memory::Name;
+use crate::watchdog::Watchdog;
+
+/// Starts it as the leader of a session, and waits until it shows something.
+fn watch(name: &Name, terminal: &OpenptyResult) -> (Child, File) {
+    shmcount(&["create", name, "--value", "5"]).assert(0, "", &[]);
+    let side = || Stdio::from(terminal.slave.try_clone().unwrap());
+    let watch = Command::new("setsid")
+        .args(["--ctty", "--wait", SHMCOUNT, "watch", name, "-i", "1h"])
+        .stdin(side())
+        .stdout(side())
+        .stderr(side())
+        .spawn()
+        .unwrap();
+    let mut screen = File::from(terminal.master.try_clone().unwrap());
+    let mut seen = String::new();
+    while !seen.contains("main    value i64        5") {
+        let mut bytes = [0; 256];
+        let count = screen.read(&mut bytes).unwrap();
+        seen += std::str::from_utf8(&bytes[..count]).unwrap();
+    }
+    (watch, screen)
+}
+
+#[test]
+fn a_signal_that_ends_it_leaves_the_terminal_as_it_was() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+        let name = Name::new("signalled");
+        let terminal = openpty(None, None).unwrap();
+        let before = tcgetattr(&terminal.slave).unwrap();
+        let (mut watch, _screen) = watch(&name, &terminal);
+        let watchdog = Watchdog::of(watch.id());
+        let within = tcgetattr(&terminal.slave).unwrap();
+        assert!(!within.local_flags.contains(LocalFlags::ECHO), "{within:?}");
+        kill(Pid::from_raw(watch.id() as i32), signal).unwrap();
+        assert_eq!(watch.wait().unwrap().signal(), Some(signal as i32));
+        drop(watchdog);
+        assert_eq!(tcgetattr(&terminal.slave).unwrap(), before, "{signal}");
+    }
+}
+
+/// Whoever stopped it would find the terminal without echo.
+#[test]
+fn ctrl_z_does_not_stop_it() {
+    let name = Name::new("suspended");
+    let terminal = openpty(None, None).unwrap();
+    let before = tcgetattr(&terminal.slave).unwrap();
+    let (mut watch, mut screen) = watch(&name, &terminal);
+    let watchdog = Watchdog::of(watch.id());
+    let suspend = nix::sys::termios::SpecialCharacterIndices::VSUSP as usize;
+    let within = tcgetattr(&terminal.slave).unwrap();
+    assert_eq!(within.control_chars[suspend], libc::_POSIX_VDISABLE);
+    screen.write_all(b"\x1aq").unwrap();
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+    drop(watchdog);
+    assert_eq!(tcgetattr(&terminal.slave).unwrap(), before);
+}
