@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -84,6 +85,8 @@ pub fn a_terminal_that_hangs_up_ends_command_and_lock() -> Result<(), Skipped> {
     let setsid = needs_program("setsid", "to begin a session")?;
     let tool = Tool::shmcount();
     let terminal = openpty(None, None).unwrap();
+    // Nobody else may have it, or closing it were no hang-up.
+    fcntl(&terminal.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
     let side = || Stdio::from(terminal.slave.try_clone().unwrap());
     let script = "echo $PPID; echo $$; exec sleep 1000";
     let lock = tool.lock();
