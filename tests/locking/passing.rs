@@ -62,7 +62,8 @@ pub fn what_a_terminal_sends_is_not_sent_on() -> Result<(), Skipped> {
     let script = needs_program("script", "to have a terminal")?;
     let tool = Tool::shmcount();
     let what = interrupts::words().join(" ");
-    let line = format!("{SHMCOUNT} lock {} {what}", tool.lock());
+    // Not under a shell: it would be interrupted, too.
+    let line = format!("exec {SHMCOUNT} lock {} {what}", tool.lock());
     let words = [&*script.display().to_string(), "-qec", &line, "/dev/null"].map(str::to_owned);
     let mut terminal = command(&words, &[""; 0])
         .stdin(Stdio::piped())
