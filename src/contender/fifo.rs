@@ -85,7 +85,7 @@ impl Contender for Fifo {
 }
 
 impl Bare for Fifo {
-    #[inline]
+    #[inline(always)]
     fn add_bare(&self, by: i64) -> Result<(), Error> {
         let _turn = self.lock.lock()?;
         let total = self.value.unprotected();

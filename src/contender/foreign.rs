@@ -139,7 +139,7 @@ impl<L: ForeignLock> Contender for Foreign<L> {
 }
 
 impl<L: ForeignLock> Bare for Foreign<L> {
-    #[inline]
+    #[inline(always)]
     fn add_bare(&self, by: i64) -> Result<(), Error> {
         self.lock()?;
         let added = self.add_inside(by, None);

@@ -45,7 +45,7 @@ impl Contender for Robust {
 }
 
 impl Bare for Robust {
-    #[inline]
+    #[inline(always)]
     fn add_bare(&self, by: i64) -> Result<(), Error> {
         self.value.fetch_add(by)?;
         Ok(())

@@ -43,7 +43,7 @@ impl Contender for RobustGuard {
 }
 
 impl Bare for RobustGuard {
-    #[inline]
+    #[inline(always)]
     fn add_bare(&self, by: i64) -> Result<(), Error> {
         let mut value = self.value.lock()?;
         *value = super::sum(*value, by)?;

@@ -51,7 +51,7 @@ impl Contender for Sharded {
 }
 
 impl Bare for Sharded {
-    #[inline]
+    #[inline(always)]
     fn add_bare(&self, by: i64) -> Result<(), Error> {
         self.counter.add(by);
         Ok(())

@@ -75,7 +75,7 @@ impl Contender for Unlocked {
 }
 
 impl Bare for Atomic {
-    #[inline]
+    #[inline(always)]
     fn add_bare(&self, by: i64) -> Result<(), Error> {
         // Relaxed: as above.
         self.value.unprotected().fetch_add(by as u64, Relaxed);
@@ -84,7 +84,7 @@ impl Bare for Atomic {
 }
 
 impl Bare for Unlocked {
-    #[inline]
+    #[inline(always)]
     fn add_bare(&self, by: i64) -> Result<(), Error> {
         let total = self.value.unprotected();
         // Relaxed: as above.

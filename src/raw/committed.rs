@@ -275,10 +275,11 @@ impl<'a, T: Shareable> Committed<'a, T> {
 
     /// Takes over from an owner that died. It may have committed and told nobody.
     #[cold]
+    #[inline(never)]
     fn recover(self) {
         // By two: the low bit still names the same place. SeqCst: as in `commit`.
         self.line.sequence.fetch_add(2, SeqCst);
-        futex::wake_all(self.sequence_futex());
+        futex::wake_all(self.line.sequence_futex());
     }
 
     /// The owner's own look at the value.
@@ -316,10 +317,11 @@ impl<'a, T: Shareable> Committed<'a, T> {
     #[inline(always)]
     pub(super) unsafe fn leave(self, me: Thread) {
         // SAFETY: the caller's promise.
-        unsafe { self.line.lock.leave(me, self.protocol) };
-        // After the release, so behind the same barrier as the look at the sleepers; and before
-        // the lock stops being pending, so that a death here still wakes somebody who comes here.
-        self.wake_watchers_if_any();
+        unsafe { self.line.lock.leave(self.protocol) };
+        // Before the lock stops being pending, so that a death here still wakes somebody who comes here.
+        if self.line.owes_wake_ups() {
+            self.line.wake(me, self.protocol);
+        }
         me.clear_pending();
     }
 

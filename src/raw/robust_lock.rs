@@ -158,14 +158,14 @@ impl RobustLock {
         unsafe { me.unlink(&self.node) };
     }
 
-    /// Releases the held, pending lock and wakes a sleeper if one may be there. The lock stays
-    /// pending: whatever else the release owes to sleepers comes before `Thread::clear_pending`.
+    /// Releases the held, pending lock, which stays pending: whatever the release owes to sleepers comes
+    /// before `Thread::clear_pending`.
     ///
     /// # Safety
     ///
     /// The calling thread has entered the lock, and it is pending.
     #[inline(always)]
-    pub unsafe fn leave(&self, me: Thread, protocol: Protocol) {
+    pub unsafe fn leave(&self, protocol: Protocol) {
         match protocol.release {
             ReleaseBy::PlainStore => {
                 // Release: pairs with the Acquire in `enter`. Only the owner writes an owned word.
@@ -180,16 +180,12 @@ impl RobustLock {
                 self.word.swap(UNLOCKED, SeqCst);
             }
         }
-        self.wake_next(me, protocol);
     }
 
-    /// Wakes a sleeper of the pending lock if one may be there: what a release owes, for whoever
-    /// stands in for a releaser that died.
-    #[inline]
-    pub(super) fn wake_next(&self, me: Thread, protocol: Protocol) {
-        if self.sleepers.load(SeqCst) & COUNT != 0 {
-            self.wake_sleeper(me, protocol);
-        }
+    /// Tells whether somebody may be asleep, whom a release has to wake.
+    #[inline(always)]
+    pub(super) fn may_have_sleepers(&self) -> bool {
+        self.sleepers.load(SeqCst) & COUNT != 0
     }
 
     /// Returns the thread that holds the lock at this moment.
@@ -328,7 +324,7 @@ impl RobustLock {
 
     #[cold]
     #[cfg_attr(loom, allow(clippy::absurd_extreme_comparisons, reason = "one miss"))]
-    fn wake_sleeper(&self, me: Thread, protocol: Protocol) {
+    pub(super) fn wake_sleeper(&self, me: Thread, protocol: Protocol) {
         if futex::wake_one(self.wake_futex(protocol)) {
             self.misses.store(0, Relaxed);
             return;

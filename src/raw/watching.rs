@@ -13,9 +13,9 @@
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use super::committed::Committed;
+use super::committed::{Committed, Line};
 use super::patience::Patience;
-use super::protocol::Announced;
+use super::protocol::{Announced, Protocol};
 use super::shareable::Shareable;
 use super::slot::Slot;
 use crate::sys::atomic::{Relaxed, SeqCst};
@@ -89,7 +89,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
                 continue;
             }
             let (sequence, announced) = self.announce_watcher();
-            let changed = (self.sequence_futex(), sequence as u32);
+            let changed = (self.line.sequence_futex(), sequence as u32);
             // The slots before `wanted` looks at them, for the same reason as the word.
             let words = words_to_sleep_on(death, changed, slots);
             let value = self.load();
@@ -134,7 +134,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
         // Whoever is queued on the sequence wakes. Whoever is not yet comes to the slot's word later, and
         // finds it changed, if it was not empty before as well: then the commit below helps, or the second
         // look. So no lock is needed, whose holder may be stopped.
-        let was_one_asleep = futex::wake_all(self.sequence_futex());
+        let was_one_asleep = futex::wake_all(self.line.sequence_futex());
         if index >= MOST_SLOTS {
             // Nobody sleeps on its word, so the sequence has to move. Refused to who holds the lock: that
             // one's release tells them.
@@ -144,27 +144,6 @@ impl<'a, T: Shareable> Committed<'a, T> {
             self.commit(&self.load());
             // SAFETY: entered just now, and pending.
             unsafe { self.leave(me) };
-        }
-    }
-
-    #[inline]
-    pub(super) fn wake_watchers_if_any(self) {
-        if self.line.watched.load(SeqCst) != 0 {
-            self.wake_watchers();
-        }
-    }
-
-    #[cold]
-    fn wake_watchers(self) {
-        let watched = self.line.watched.load(SeqCst);
-        // Whoever announced the present sequence or a later one has missed nothing yet.
-        if watched != 0 && watched <= self.line.sequence.load(SeqCst) {
-            futex::wake_all(self.sequence_futex());
-            // A newer announcement stays. Nobody can fall asleep on an older one.
-            let _ = self
-                .line
-                .watched
-                .compare_exchange(watched, 0, SeqCst, Relaxed);
         }
     }
 
@@ -182,7 +161,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
             if watched != 0 {
                 // Ours would hide that somebody sleeps at an older sequence, whom a commit since
                 // then still has to wake.
-                futex::wake_all(self.sequence_futex());
+                futex::wake_all(self.line.sequence_futex());
             }
             let raised = self
                 .line
@@ -210,7 +189,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
         if awake == Awake::Woken {
             // While the lock is pending: killed before, the kernel wakes another one here.
             if is_one_emptied(slots, words) {
-                futex::wake_all(self.sequence_futex());
+                futex::wake_all(self.line.sequence_futex());
             }
             self.stand_in(me);
         }
@@ -230,8 +209,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
             }
         } else if lock.owner().is_none() {
             self.set_pending(me);
-            lock.wake_next(me, self.protocol);
-            self.wake_watchers_if_any();
+            self.line.wake(me, self.protocol);
             me.clear_pending();
         }
     }
@@ -240,9 +218,34 @@ impl<'a, T: Shareable> Committed<'a, T> {
         // SAFETY: the node is at its place behind the word, and stays mapped as `new` was promised.
         unsafe { me.set_pending(self.line.lock.node()) };
     }
+}
 
-    pub(super) fn sequence_futex(self) -> Futex<'a> {
-        Futex::low_half(&self.line.sequence)
+impl Line {
+    /// Tells whether a release of the lock, or whoever stands in for it, has somebody to wake.
+    #[inline(always)]
+    pub(super) fn owes_wake_ups(&self) -> bool {
+        // Both after the release, and behind the same barrier.
+        self.lock.may_have_sleepers() | (self.watched.load(SeqCst) != 0)
+    }
+
+    /// Wakes whom a release of the pending lock has to wake: a sleeper, and all who watch.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn wake(&self, me: Thread, protocol: Protocol) {
+        if self.lock.may_have_sleepers() {
+            self.lock.wake_sleeper(me, protocol);
+        }
+        let watched = self.watched.load(SeqCst);
+        // Whoever announced the present sequence or a later one has missed nothing yet.
+        if watched != 0 && watched <= self.sequence.load(SeqCst) {
+            futex::wake_all(self.sequence_futex());
+            // A newer announcement stays. Nobody can fall asleep on an older one.
+            let _ = self.watched.compare_exchange(watched, 0, SeqCst, Relaxed);
+        }
+    }
+
+    pub(super) fn sequence_futex(&self) -> Futex<'_> {
+        Futex::low_half(&self.sequence)
     }
 }
 

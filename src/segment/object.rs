@@ -4,7 +4,7 @@
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use super::directory::Shape;
 use super::error::Error;
@@ -16,6 +16,7 @@ use crate::raw::shareable::Shareable;
 use crate::raw::slot::Slot;
 use crate::sys::atomic::{AtomicU64, Relaxed};
 use crate::sys::process;
+use crate::sys::robust_list::Thread;
 
 const WORD: usize = size_of::<AtomicU64>();
 const LINE: usize = size_of::<Line>() / WORD;
@@ -42,8 +43,9 @@ pub struct Object<S> {
     words: NonNull<[AtomicU64]>,
     protocol: Protocol,
     located: Located,
-    /// Whether a guard of the lock that was made from this lives. Written under the lock only.
-    is_lent: AtomicBool,
+    /// The thread for which a guard of the lock was last made from this, or zero. Written under the lock
+    /// only, and only when it changes: a store that every lock makes is one the next lock waits for.
+    lent_to: AtomicU32,
     /// Whether a claim of the slot that was made from this lives. Written by its occupant only.
     lent_slots: Box<[AtomicBool]>,
     state: PhantomData<S>,
@@ -122,7 +124,7 @@ impl<S: Shareable> Object<S> {
             slots: NonNull::from(parts.slots),
             words: NonNull::from(parts.words),
             protocol: located.segment().protocol(),
-            is_lent: AtomicBool::new(false),
+            lent_to: AtomicU32::new(0),
             lent_slots: parts.slots.iter().map(|_| AtomicBool::new(false)).collect(),
             located,
             state: PhantomData,
@@ -168,17 +170,19 @@ impl<S> Object<S> {
         unsafe { self.words.as_ref() }
     }
 
-    /// Notes that a guard of its lock was made, or dropped. For the holder.
+    /// Notes that a guard of its lock was made for `holder`, the calling thread.
     #[inline(always)]
-    pub fn set_lent(&self, is_lent: bool) {
+    pub fn lend_to(&self, holder: Thread) {
         // Relaxed: read by `drop`, which nobody else's use of this overlaps.
-        self.is_lent.store(is_lent, Relaxed);
+        if self.lent_to.load(Relaxed) != holder.tid() {
+            self.lent_to.store(holder.tid(), Relaxed);
+        }
     }
 
     /// Notes that a claim of a slot was made, or dropped. For the occupant.
     #[inline(always)]
     pub fn set_slot_lent(&self, index: usize, is_lent: bool) {
-        // Relaxed: as in `set_lent`.
+        // Relaxed: as in `lend_to`.
         self.lent_slots[index].store(is_lent, Relaxed);
     }
 
@@ -190,8 +194,9 @@ impl<S> Object<S> {
         };
         // SAFETY: as in `slots`.
         let line = unsafe { self.line.as_ref() };
-        (self.is_lent.load(Relaxed) && holds(line.lock().owner()))
-            || self.lent_slots.iter().zip(self.slots()).any(holds_slot)
+        let lent_to = self.lent_to.load(Relaxed);
+        let holder = line.lock().owner().filter(|owner| *owner == lent_to);
+        holds(holder) || self.lent_slots.iter().zip(self.slots()).any(holds_slot)
     }
 }
 

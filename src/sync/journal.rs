@@ -116,8 +116,9 @@ impl Journal {
     fn lock_within(&self, timeout: Option<Duration>) -> Result<JournalGuard<'_>, LockError> {
         let me = Thread::current();
         me.check_room()?;
-        let (version, acquired) = waiting::lock(&self.object, me, timeout)?;
-        Ok(self.guard(me, (self.words().begin(version), acquired)))
+        waiting::lock(&self.object, me, timeout, |(version, acquired)| {
+            self.guard(me, (self.words().begin(version), acquired))
+        })
     }
 
     fn guard<'a>(
@@ -125,7 +126,7 @@ impl Journal {
         holder: Thread,
         (change, acquired): (Change<'a>, Acquired),
     ) -> JournalGuard<'a> {
-        self.object.set_lent(true);
+        self.object.lend_to(holder);
         JournalGuard {
             object: &self.object,
             holder,
@@ -192,7 +193,6 @@ impl Drop for JournalGuard<'_> {
         }
         let panicked = thread::panicking() && !self.panicking;
         let is_kept = !self.is_discarded && !panicked;
-        self.object.set_lent(false);
         let words = Journaled::new(self.object.state(), self.object.words());
         // SAFETY: the calling thread is the holder, and the guard was made of a lock it took.
         unsafe { words.unlock(self.holder, &self.change, is_kept) };

@@ -1,5 +1,6 @@
 //! What holds a value's lock: a copy to work on, committed when it is dropped.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::thread;
@@ -40,7 +41,7 @@ impl<'a, T: Shareable> ValueGuard<'a, T> {
         holder: Thread,
         (copy, acquired): (T, Acquired),
     ) -> Self {
-        object.set_lent(true);
+        object.lend_to(holder);
         Self {
             object,
             holder,
@@ -60,8 +61,7 @@ impl<'a, T: Shareable> ValueGuard<'a, T> {
     ) -> Result<Self, LockError> {
         let me = Thread::current();
         me.check_room()?;
-        let locked = waiting::lock(object, me, timeout)?;
-        Ok(Self::new(object, me, locked))
+        waiting::lock(object, me, timeout, |locked| Self::new(object, me, locked))
     }
 
     /// Notes which call its holder was woken by.
@@ -72,27 +72,16 @@ impl<'a, T: Shareable> ValueGuard<'a, T> {
     /// Answers the call that its holder was woken by, if there is one: what was done about it is
     /// committed before, so a holder that is killed has done it or leaves the call to another.
     pub(super) fn answer_call(this: &mut Self) {
-        if let Some(call) = this.call.take() {
-            this.commit_and_answer(call);
+        // In a child that was forked while the guard lived, the lock is the parent's.
+        if let (Some(call), false) = (this.call.take(), this.holder.is_from_before_fork()) {
+            let is_new = std::mem::take(&mut this.is_changed);
+            commit_and_answer(this.object, &this.copy, is_new, call);
         }
     }
 
     /// Commits what was changed, releases the lock, and returns what it is the lock of.
     pub(super) fn release(this: Self) -> &'a Object<T> {
         this.object
-    }
-
-    #[cold]
-    fn commit_and_answer(&mut self, call: Call<'_>) {
-        // In a child that was forked while the guard lived, the lock is the parent's.
-        if self.holder.is_from_before_fork() {
-            return;
-        }
-        if std::mem::take(&mut self.is_changed) {
-            // SAFETY: the calling thread is the holder, and the guard was made of a lock it took.
-            unsafe { self.object.state().commit_and_keep(&self.copy) };
-        }
-        call.answer();
     }
 
     /// Tells whether the last holder died with the lock in hand. The value is the last one
@@ -129,23 +118,76 @@ impl<T: Shareable> DerefMut for ValueGuard<'_, T> {
 }
 
 impl<T: Shareable> Drop for ValueGuard<'_, T> {
+    /// Hands its parts over one by one, in registers: so a guard of something small is never in memory,
+    /// whose stores the next lock would have to wait for.
     #[inline(always)]
     fn drop(&mut self) {
-        // In a child that was forked while the guard lived, the lock is the parent's.
-        if self.holder.is_from_before_fork() {
-            return;
+        let (object, holder, was_panicking) = (self.object, self.holder, self.panicking);
+        let (copy, is_changed, call) = (&self.copy, self.is_changed, self.call);
+        if size_of::<T>() <= size_of::<u64>() {
+            end(object, holder, *copy, is_changed, was_panicking, call);
+        } else {
+            end(object, holder, copy, is_changed, was_panicking, call);
         }
-        let panicked = thread::panicking() && !self.panicking;
-        // Who panicked has done nothing about a call: it is left to another.
-        if !panicked && self.call.is_some() {
-            Self::answer_call(self);
-        }
-        let is_new = self.is_changed && !panicked;
-        self.object.set_lent(false);
-        let value = self.object.state();
-        // SAFETY: the calling thread is the holder, and the guard was made of a lock it took.
-        unsafe { value.unlock(self.holder, &self.copy, is_new) };
     }
+}
+
+/// Ends a guard of these parts: commits what it changed, answers its call, and releases the lock.
+///
+/// Never inlined: what is left of `drop` is then small enough to be, wherever a guard may be dropped.
+#[inline(never)]
+fn end<T: Shareable>(
+    object: &Object<T>,
+    holder: Thread,
+    copy: impl Borrow<T>,
+    is_changed: bool,
+    was_panicking: bool,
+    call: Option<Call<'_>>,
+) {
+    // In a child that was forked while the guard lived, the lock is the parent's.
+    if holder.is_from_before_fork() {
+        return;
+    }
+    if let Some(call) = call {
+        return end_called(
+            object,
+            holder,
+            copy.borrow(),
+            is_changed,
+            was_panicking,
+            call,
+        );
+    }
+    let is_new = is_changed && (was_panicking || !thread::panicking());
+    // SAFETY: the calling thread is the holder, and the guard was made of a lock it took.
+    unsafe { object.state().unlock(holder, copy.borrow(), is_new) };
+}
+
+/// Ends a guard that was got by a call.
+#[cold]
+fn end_called<T: Shareable>(
+    object: &Object<T>,
+    holder: Thread,
+    copy: impl Borrow<T>,
+    mut is_changed: bool,
+    was_panicking: bool,
+    call: Call<'_>,
+) {
+    // Who panicked has done nothing about it: it is left to another.
+    if was_panicking || !thread::panicking() {
+        commit_and_answer(object, copy.borrow(), std::mem::take(&mut is_changed), call);
+    }
+    end(object, holder, copy, is_changed, was_panicking, None);
+}
+
+/// Commits a copy, if it is new, and answers a call. The lock is held, and is kept.
+#[cold]
+fn commit_and_answer<T: Shareable>(object: &Object<T>, copy: &T, is_new: bool, call: Call<'_>) {
+    if is_new {
+        // SAFETY: the calling thread is the holder: only guards come here, of locks it took.
+        unsafe { object.state().commit_and_keep(copy) };
+    }
+    call.answer();
 }
 
 impl<T: Shareable + fmt::Debug> fmt::Debug for ValueGuard<'_, T> {

@@ -71,17 +71,24 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// Takes the lock of an object and puts it on the robust list; returns a copy of the state to work on.
-/// No `timeout` is for ever.
+/// Takes the lock of an object and puts it on the robust list; returns the guard that is made of a copy of
+/// the state to work on. No `timeout` is for ever.
+///
+/// The guard is made here, and not of what this could return: its parts would be laid out as those of
+/// the error beside them, and cost every lock a way through memory.
 #[inline(always)]
-pub(super) fn lock<S: Shareable>(
+pub(super) fn lock<S: Shareable, G>(
     object: &Object<S>,
     me: Thread,
     timeout: Option<Duration>,
-) -> Result<(S, Acquired), LockError> {
+    guard: impl FnOnce((S, Acquired)) -> G,
+) -> Result<G, LockError> {
     match object.state().lock(me, Patience::UntilLook(timeout)) {
-        Ok(locked) => Ok(locked),
-        Err(refused) => wait_on(object, me, refused, timeout),
+        Ok(locked) => Ok(guard(locked)),
+        Err(refused) => match wait_on(object, me, refused, timeout) {
+            Ok(locked) => Ok(guard(locked)),
+            Err(error) => Err(error),
+        },
     }
 }
 

@@ -5,15 +5,16 @@ use std::ptr::NonNull;
 
 use shmcount::Spin;
 use shmcount::contender::{Acquired, ForeignLock, Place};
+use shmcount::raw::committed::{Committed, Line};
 use shmcount::raw::patience::FirstLook;
 use shmcount::raw::protocol::{Announce, Protocol, ReleaseBy, Wakes};
-use shmcount::raw::robust_lock::{self, Refused, RobustLock};
+use shmcount::raw::robust_lock::{self, Refused};
 use shmcount::sys::robust_list::Thread;
 use shmcount::sys::{futex, membarrier};
 
 /// A robust lock that is released by an atomic exchange, or by a plain store.
 pub struct Robust<const PLAIN: bool> {
-    lock: NonNull<RobustLock>,
+    line: NonNull<Line>,
     protocol: Protocol,
 }
 
@@ -33,7 +34,7 @@ unsafe impl<const PLAIN: bool> ForeignLock for Robust<PLAIN> {
     } else {
         "robust-exchange"
     };
-    const BYTES: usize = size_of::<RobustLock>();
+    const BYTES: usize = size_of::<Line>();
 
     unsafe fn create(_: &Place) -> io::Result<()> {
         // Zeroed bytes are an unlocked one.
@@ -44,7 +45,7 @@ unsafe impl<const PLAIN: bool> ForeignLock for Robust<PLAIN> {
         // Where the kernel does not let us release by a plain store, the exchange is tested twice.
         let plain = PLAIN && futex::can_wait_either() && membarrier::register();
         Ok(Self {
-            lock: place.bytes.cast(),
+            line: place.bytes.cast(),
             protocol: Protocol {
                 release: if plain {
                     ReleaseBy::PlainStore
@@ -69,12 +70,7 @@ unsafe impl<const PLAIN: bool> ForeignLock for Robust<PLAIN> {
     }
 
     fn lock(&self) -> io::Result<Acquired> {
-        let me = Thread::current();
-        // SAFETY: the place is never unmapped.
-        let acquired = unsafe { self.word().enter(me, self.protocol, None) };
-        let acquired = acquired.map_err(refused)?;
-        // SAFETY: entered just now.
-        unsafe { self.word().hold(me) };
+        let (_, acquired) = (self.committed().lock(Thread::current(), None)).map_err(refused)?;
         Ok(match acquired {
             robust_lock::Acquired::Clean => Acquired::Clean,
             robust_lock::Acquired::OwnerDied => Acquired::OwnerDied,
@@ -83,22 +79,23 @@ unsafe impl<const PLAIN: bool> ForeignLock for Robust<PLAIN> {
 
     fn unlock(&self) -> io::Result<()> {
         let me = Thread::current();
-        if self.word().owner() != Some(me.tid()) {
+        let committed = self.committed();
+        if committed.line().lock().owner() != Some(me.tid()) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         // SAFETY: this thread owns the lock, which it took with `lock`.
-        unsafe { self.word().unhold(me) };
-        // SAFETY: it is held, and pending.
-        unsafe { self.word().leave(me, self.protocol) };
+        unsafe { committed.unlock(me, &0, false) };
         Ok(())
     }
 }
 
 impl<const PLAIN: bool> Robust<PLAIN> {
-    fn word(&self) -> &RobustLock {
+    fn committed(&self) -> Committed<'_, u64> {
         // SAFETY: `attach` was promised a mapped, aligned place of BYTES bytes, zero at first, that
-        // outlives this handle; all of the lock is atomics.
-        unsafe { self.lock.as_ref() }
+        // outlives this handle; all of the line is atomics.
+        let line = unsafe { self.line.as_ref() };
+        // SAFETY: the place is never unmapped.
+        unsafe { Committed::new(line, &[], self.protocol) }
     }
 }
 

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use libtest_mimic::{Arguments, Trial};
+use nix::sys::signal::Signal;
+use shmcount::sys::process;
 
 use super::process::{ACT, Parent};
 use super::scratch::Scratch;
@@ -40,6 +42,8 @@ static SKIPPED: AtomicUsize = AtomicUsize::new(0);
 
 /// Runs what the command line asks for.
 pub fn run(tests: &[Test], acts: &[Act]) -> ExitCode {
+    // Under nohup, or in the background of a script, they are ignored, and would be by what is started.
+    process::restore(&[Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT]);
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() == Some(ACT) {
         let name = arguments.next().expect("an act has a name");
