@@ -9,6 +9,7 @@ use super::{FIRST_ENTRY, Mapped, Segment, used_of};
 use crate::raw::patience::FirstLook;
 use crate::raw::protocol::{Announce, Protocol, ReleaseBy, Wakes};
 pub use crate::sys::backoff::Spin;
+use crate::sys::process::Origin;
 use crate::sys::shm::Mapping;
 use crate::sys::{futex, membarrier, robust_list};
 
@@ -108,8 +109,9 @@ impl SegmentOptions {
         })?;
         let release = self.release_of_new_segment()?;
         let protocol = self.protocol(release, wakes_of_new_segment());
-        let fill = |mapping: &Mapping| {
-            header::Header::new(mapping, release, protocol.wakes, self.temporary)?.write(mapping);
+        let fill = |mapping: &Mapping, creator: Origin| {
+            header::Header::new(mapping, creator, release, protocol.wakes, self.temporary)?
+                .write(mapping);
             used_of(mapping, protocol).initialize(&(FIRST_ENTRY as u64));
             Ok::<_, std::io::Error>(())
         };
