@@ -2,3 +2,4 @@
 #![no_main]
 
 shmcount::program!(shmcount::cli::main);
+shmcount::mathematics!();

@@ -13,7 +13,7 @@ const NAME: &str = "seats";
 const WORDS: usize = 16;
 
 /// The seats of a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Seats {
     located: Located,
 }

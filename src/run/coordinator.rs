@@ -8,14 +8,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::Error;
-use super::gate::Gate;
+use super::handshake::Complaints;
 use super::kills::{Course, Kills};
 use super::life::{End, Life};
-use super::plan::Plan;
+use super::plan::{Plan, Start};
 use super::report::{Killed, Outcome, Report, WorkerReport};
+use super::site::Site;
 use super::temporary::Temporary;
 use super::worker::{Job, Trace};
-use crate::contender::{Contender, MAIN, Phase, Seat, Seats};
+use crate::contender::{Phase, Seat};
 use crate::sys::bell::{self, Bell, Ringer};
 use crate::sys::clock;
 
@@ -24,12 +25,12 @@ const TICK: Duration = Duration::from_millis(100);
 
 pub(super) struct Coordinator<'a> {
     plan: &'a Plan,
-    temporary: Temporary,
-    seats: Seats,
-    gate: Gate,
-    contender: Box<dyn Contender>,
+    /// Removes the segment, once `drop` has ended all workers.
+    _temporary: Temporary,
+    site: Site,
     bell: Bell,
     ringer: Ringer,
+    complaints: Option<Complaints>,
     workers: Vec<Worker>,
     kills: Kills,
     kills_done: u64,
@@ -52,26 +53,20 @@ impl<'a> Coordinator<'a> {
     pub(super) fn prepare(plan: &'a Plan) -> Result<Self, Error> {
         let (bell, ringer) = bell::bell().map_err(Error::system("make a pipe"))?;
         let temporary = Temporary::new(plan)?;
-        let segment = temporary.segment();
-        let count = plan.seats() as usize;
-        let seats = Seats::create(segment, count)?;
-        let gate = Gate::new(segment)?;
-        let contender = match plan.has_own_workers() {
-            true => plan
-                .lock
-                .open_for_run(segment, Seats::open(segment, count)?)?,
-            false => plan.lock.open(segment.value(MAIN, 0)?)?,
+        let site = Site::make(temporary.segment(), plan)?;
+        let complaints = match plan.start {
+            Start::Fork => Some(Complaints::new().map_err(Error::system("make a socket"))?),
+            Start::Spawn => None,
         };
         let kills = Kills::spread(plan.kills, plan.procs, plan.adds, plan.seed);
         Ok(Self {
             plan,
-            temporary,
-            seats,
-            gate,
-            contender,
+            _temporary: temporary,
+            site,
             bell,
             ringer,
-            workers: Vec::new(),
+            complaints,
+            workers: Vec::with_capacity(plan.procs as usize),
             kills,
             kills_done: 0,
             killed_holding: Vec::new(),
@@ -100,13 +95,15 @@ impl<'a> Coordinator<'a> {
 
     /// Starts all workers, or as many as there are until somebody interrupts.
     fn start_all(&mut self) -> Result<(), Error> {
-        for worker in 0..self.plan.procs as usize {
+        // All jobs first: each page that is written to between two forks is copied once more.
+        let workers = 0..self.plan.procs as usize;
+        let jobs: Vec<Job> = workers.map(|worker| self.job(worker)).collect();
+        for job in jobs {
             if self.plan.watch.signal().is_some() {
                 break;
             }
-            let job = self.job(worker);
-            self.set_course(worker);
-            let life = Life::start(self.plan, &job, self.temporary.segment(), &self.ringer)?;
+            self.set_course(job.worker);
+            let life = self.start(&job)?;
             self.workers.push(Worker {
                 job,
                 pid: life.pid,
@@ -117,6 +114,11 @@ impl<'a> Coordinator<'a> {
         Ok(())
     }
 
+    fn start(&self, job: &Job) -> Result<Life, Error> {
+        let complaints = self.complaints.as_ref();
+        Life::start(self.plan, job, &self.site, &self.ringer, complaints)
+    }
+
     /// Returns the job of a worker's next life.
     fn job(&mut self, worker: usize) -> Job {
         let plan = self.plan;
@@ -124,7 +126,7 @@ impl<'a> Coordinator<'a> {
         self.lives.push(worker);
         Job {
             number,
-            segment: self.temporary.segment().name().to_owned(),
+            segment: self.site.segment.name().to_owned(),
             worker,
             procs: plan.procs,
             threads: plan.threads,
@@ -141,15 +143,9 @@ impl<'a> Coordinator<'a> {
         }
     }
 
-    fn first_seat(&self, worker: usize) -> usize {
-        worker * self.plan.threads as usize
-    }
-
     fn set_course(&self, worker: usize) {
         let Course { mark, limit } = self.kills.course(worker);
-        self.seats
-            .seat(self.first_seat(worker))
-            .set_course(mark, limit);
+        self.site.first_seat(worker).set_course(mark, limit);
     }
 
     /// Looks after whoever rang, was due to be killed, or has ended.
@@ -167,7 +163,7 @@ impl<'a> Coordinator<'a> {
 
     /// Hears a worker, unless it rang in an earlier life and was killed since.
     fn hear(&mut self, index: usize, number: u32) -> Result<(), Error> {
-        let seat = self.seats.seat(self.first_seat(index));
+        let seat = self.site.first_seat(index);
         let worker = &mut self.workers[index];
         let Some(life) = worker.life.as_mut().filter(|_| worker.job.number == number) else {
             return Ok(());
@@ -176,8 +172,8 @@ impl<'a> Coordinator<'a> {
             worker: index,
             source,
         })?;
-        let is_due = || self.contender.tally(seat) >= seat.mark();
-        if !life.has_told() && self.gate.opened_ns().is_some() && is_due() {
+        let is_due = || self.site.contender.tally(seat) >= seat.mark();
+        if self.site.gate.opened_ns().is_some() && is_due() && !life.is_done() {
             self.kill(index)?;
         }
         Ok(())
@@ -186,7 +182,7 @@ impl<'a> Coordinator<'a> {
     fn collect(&mut self, index: usize) {
         let worker = &mut self.workers[index];
         if let Some(life) = &mut worker.life
-            && let Some(end) = life.try_end(&worker.job)
+            && let Some(end) = life.try_end(&worker.job, &self.site, self.complaints.as_mut())
         {
             if matches!(end, End::Failed(_)) {
                 // Somebody else may have killed it.
@@ -200,12 +196,12 @@ impl<'a> Coordinator<'a> {
     /// Notes whether a worker that has ended held the lock, as far as its seat can tell: it may have
     /// released it already.
     fn note_what_it_held(&mut self, index: usize) {
-        let first = self.first_seat(index);
-        for seat in (first..first + self.plan.threads as usize).map(|seat| self.seats.seat(seat)) {
+        for seat in self.site.seats_of(index) {
             if seat.phase() == Phase::Holding {
                 let pid = self.workers[index].pid;
                 let killed = Killed { worker: index, pid };
-                self.killed_holding.push((killed, self.contender.total()));
+                self.killed_holding
+                    .push((killed, self.site.contender.total()));
             }
             seat.set_phase(Phase::Away);
         }
@@ -225,7 +221,7 @@ impl<'a> Coordinator<'a> {
         self.note_what_it_held(index);
         self.set_course(index);
         let job = self.job(index);
-        let life = Life::start(self.plan, &job, self.temporary.segment(), &self.ringer)?;
+        let life = self.start(&job)?;
         let worker = &mut self.workers[index];
         worker.job = job;
         worker.pid = life.pid;
@@ -239,7 +235,7 @@ impl<'a> Coordinator<'a> {
         }
         let failed = |worker: &Worker| matches!(worker.end, Some(End::Failed(_)));
         // Before the gate is open, the others wait for the one that failed. Programs have no gate.
-        let has_begun = !self.plan.has_own_workers() || self.gate.opened_ns().is_some();
+        let has_begun = !self.plan.has_own_workers() || self.site.gate.opened_ns().is_some();
         let all_ended = self.workers.iter().all(|worker| worker.end.is_some());
         if self.workers.iter().any(failed) && (all_ended || !has_begun) {
             return Some(Outcome::WorkerFailed);
@@ -249,7 +245,8 @@ impl<'a> Coordinator<'a> {
         }
         let after = self.plan.timeout?;
         let waiting = || {
-            self.seats
+            self.site
+                .seats
                 .iter()
                 .filter(|seat| seat.phase() == Phase::Waiting)
                 .count()
@@ -263,7 +260,7 @@ impl<'a> Coordinator<'a> {
 
     /// Returns who was killed inside a lock that nobody has had since.
     fn still_holding(&self) -> Vec<Killed> {
-        let total = self.contender.total();
+        let total = self.site.contender.total();
         let still = |(killed, then): &(Killed, i64)| (*then == total).then_some(*killed);
         self.killed_holding.iter().filter_map(still).collect()
     }
@@ -271,8 +268,8 @@ impl<'a> Coordinator<'a> {
     fn show_progress(&self) {
         if let Some(progress) = &self.plan.watch.progress {
             let done = match self.plan.has_own_workers() {
-                true => self.seats.iter().map(|seat| seat.tally()).sum(),
-                false => self.contender.total().unsigned_abs(),
+                true => self.site.seats.iter().map(|seat| seat.tally()).sum(),
+                false => self.site.contender.total().unsigned_abs(),
             };
             progress(done, self.plan.seats() * self.plan.adds);
         }
@@ -293,6 +290,7 @@ impl<'a> Coordinator<'a> {
             .min()
             .unwrap_or(Duration::MAX);
         self.bell.wait(&ended, self.plan.watch.wake(), timeout);
+        self.plan.watch.hush();
     }
 
     /// Returns how long it took from the gate's opening to the last add. Programs have no gate:
@@ -306,8 +304,8 @@ impl<'a> Coordinator<'a> {
             0 => now,
             finished => finished,
         };
-        let last = self.seats.iter().map(finished).max().unwrap_or(now);
-        let opened = self.gate.opened_ns();
+        let last = self.site.seats.iter().map(finished).max().unwrap_or(now);
+        let opened = self.site.gate.opened_ns();
         opened.map_or(0, |opened| last.saturating_sub(opened))
     }
 
@@ -316,7 +314,7 @@ impl<'a> Coordinator<'a> {
         self.end_all();
         let plan = self.plan;
         let expected = plan.expected().unwrap_or(i64::MAX);
-        let total = self.contender.total();
+        let total = self.site.contender.total();
         let adds = plan.seats() as f64 * plan.adds as f64;
         Report {
             procs: plan.procs,
@@ -332,7 +330,7 @@ impl<'a> Coordinator<'a> {
             lost: i128::from(expected) - i128::from(total),
             verified: outcome == Outcome::Finished && total == expected,
             kills: self.kills_done,
-            recoveries: self.contender.recoveries(),
+            recoveries: self.site.contender.recoveries(),
             elapsed_ns,
             ns_per_add: elapsed_ns as f64 / adds,
             workers: (0..self.workers.len())
@@ -343,14 +341,14 @@ impl<'a> Coordinator<'a> {
     }
 
     fn worker_report(&self, index: usize) -> WorkerReport {
-        let first = self.first_seat(index);
-        let seats = first..first + self.plan.threads as usize;
         let worker = &self.workers[index];
         WorkerReport {
             index,
             pid: worker.pid,
-            adds: seats
-                .map(|seat| self.contender.tally(self.seats.seat(seat)))
+            adds: self
+                .site
+                .seats_of(index)
+                .map(|seat| self.site.contender.tally(seat))
                 .sum(),
             status: match &worker.end {
                 Some(End::Finished) => "finished".to_owned(),

@@ -1,12 +1,15 @@
 //! How coordinator and worker come to talk: job one way, outcome the other, over `ipc-channel`.
 //!
-//! A forked worker knows its job and inherits its voice. A spawned one knocks at a door, which is
-//! the crate's one-shot server. That waits for ever when its client dies first, so it is not asked
-//! before the worker has rung the bell, which it does when it has connected and sent its first
-//! message; and a worker that ends before is noticed by its end.
+//! A forked worker knows its job, and speaks only when it fails; that it has done its job is seen by
+//! its seats and its end. A spawned one knocks at a door, which is the crate's one-shot server. That
+//! waits for ever when its client dies first, so it is not asked before the worker has rung the bell,
+//! which it does when it has connected and sent its first message; and a worker that ends before is
+//! noticed by its end.
 
+use std::collections::HashMap;
 use std::env;
 use std::io;
+use std::iter;
 
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
 use nix::unistd::{AccessFlags, access};
@@ -46,11 +49,16 @@ pub(super) struct Ear {
     outcome: IpcReceiver<Outcome>,
 }
 
-/// Makes the two ends by which a worker's outcome is said and heard.
-pub(super) fn voice_and_ear() -> io::Result<(Voice, Ear)> {
-    let (said, heard) = ipc::channel()?;
-    Ok((Voice { outcome: said }, Ear { outcome: heard }))
+/// Where all forked workers of a run say what they fail with.
+pub(super) struct Complaints {
+    said: IpcSender<(u32, String)>,
+    heard: IpcReceiver<(u32, String)>,
+    /// What was heard of others than those who were asked for.
+    kept: HashMap<u32, String>,
 }
+
+/// Fits one packet: of what takes several, the sender waits for a receiver that waits for its end.
+const LONGEST_COMPLAINT: usize = 4096;
 
 /// A socket's address has room for 107 bytes; the crate appends `/.tmpXXXXXX/socket` to the
 /// directory, and cuts off what is longer without a word.
@@ -91,15 +99,14 @@ impl Line {
     pub(super) fn connect(address: String) -> io::Result<Self> {
         let door = IpcSender::connect(address)?;
         let (job, receives_job) = ipc::channel()?;
-        let (voice, ear) = voice_and_ear()?;
-        let hello = Hello {
-            job,
-            outcome: ear.outcome,
-        };
+        let (says_outcome, outcome) = ipc::channel()?;
+        let hello = Hello { job, outcome };
         door.send(hello).map_err(io::Error::other)?;
         Ok(Self {
             job: receives_job,
-            voice,
+            voice: Voice {
+                outcome: says_outcome,
+            },
         })
     }
 
@@ -120,5 +127,29 @@ impl Ear {
     /// Returns what the worker has said, if it has.
     pub(super) fn heard(&self) -> Option<Outcome> {
         self.outcome.try_recv().ok()
+    }
+}
+
+impl Complaints {
+    /// Makes the place.
+    pub(super) fn new() -> io::Result<Self> {
+        let (said, heard) = ipc::channel()?;
+        let kept = HashMap::new();
+        Ok(Self { said, heard, kept })
+    }
+
+    /// Says what the worker with this number fails with.
+    pub(super) fn say(&self, number: u32, mut reason: String) {
+        let is_boundary = |end: &usize| reason.is_char_boundary(*end);
+        let end = (0..=LONGEST_COMPLAINT).rev().find(is_boundary);
+        reason.truncate(end.unwrap_or(0));
+        let _ = self.said.send((number, reason));
+    }
+
+    /// Returns what the worker with this number has failed with, if it has said so.
+    pub(super) fn of(&mut self, number: u32) -> Option<String> {
+        self.kept
+            .extend(iter::from_fn(|| self.heard.try_recv().ok()));
+        self.kept.remove(&number)
     }
 }

@@ -14,10 +14,10 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, setpgid};
 
 use super::error::Error;
-use super::handshake::{self, Door, Ear, Outcome};
+use super::handshake::{Complaints, Door, Ear, Outcome};
 use super::plan::{Plan, Program, Start, WORKER_VERB, Work};
+use super::site::Site;
 use super::worker::{self, Job};
-use crate::segment::Segment;
 use crate::sys::bell::{Ended, Ringer};
 use crate::sys::process;
 
@@ -34,10 +34,14 @@ pub(super) struct Life {
 enum Stage {
     /// It has not connected yet.
     Starting(Door),
-    /// It has its job, or needs none.
-    Working(Option<Ear>),
+    /// It has its job.
+    Working(Ear),
     /// It has said how it went.
     Told(Outcome),
+    /// It was forked, and complains at most.
+    Forked,
+    /// It is a program that counts by itself, and says nothing.
+    Program,
 }
 
 /// How a life ended.
@@ -52,15 +56,16 @@ impl Life {
     pub(super) fn start(
         plan: &Plan,
         job: &Job,
-        segment: &Segment,
+        site: &Site,
         ringer: &Ringer,
+        complaints: Option<&Complaints>,
     ) -> Result<Self, Error> {
         let cannot = |source| Error::Start {
             worker: job.worker,
             source,
         };
         let (pid, stage) = match (&plan.work, plan.start) {
-            (Work::Program(program), _) => (spawn_program(program, job)?, Stage::Working(None)),
+            (Work::Program(program), _) => (spawn_program(program, job)?, Stage::Program),
             (Work::BuiltIn(path), Start::Spawn) => {
                 let door = Door::new().map_err(Error::system(
                     "make a socket in the directory for temporary files (TMPDIR)",
@@ -69,9 +74,14 @@ impl Life {
                 (pid, Stage::Starting(door))
             }
             (work, _) => {
-                let (voice, ear) = handshake::voice_and_ear().map_err(cannot)?;
-                let work = || worker::work(job, segment, ringer, &voice, work);
-                (fork(work).map_err(cannot)?, Stage::Working(Some(ear)))
+                let work = || worker::work(job, site, ringer, work);
+                let complain = |reason| {
+                    if let Some(complaints) = complaints {
+                        complaints.say(job.number, reason);
+                    }
+                };
+                let pid = fork(|| work().map_err(complain)).map_err(cannot)?;
+                (pid, Stage::Forked)
             }
         };
         match Ended::of_child(pid) {
@@ -85,25 +95,29 @@ impl Life {
 
     /// Gives its job to a worker that has rung for the first time; hears one that has more to say.
     pub(super) fn attend(&mut self, job: &Job) -> io::Result<()> {
-        let unchanged = Stage::Working(None);
-        self.stage = match std::mem::replace(&mut self.stage, unchanged) {
-            Stage::Starting(door) => Stage::Working(Some(door.admit(job.clone())?)),
-            Stage::Working(Some(ear)) => match ear.heard() {
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Program) {
+            Stage::Starting(door) => Stage::Working(door.admit(job.clone())?),
+            Stage::Working(ear) => match ear.heard() {
                 Some(outcome) => Stage::Told(outcome),
-                None => Stage::Working(Some(ear)),
+                None => Stage::Working(ear),
             },
             stage => stage,
         };
         Ok(())
     }
 
-    /// Tells whether it has said that it is done.
-    pub(super) fn has_told(&self) -> bool {
-        matches!(self.stage, Stage::Told(_))
+    /// Tells whether it has said that it is done, or has ended.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Told(_)) || has_ended(self.pid)
     }
 
     /// Collects the process if it has ended, and ends what it has left running.
-    pub(super) fn try_end(&mut self, job: &Job) -> Option<End> {
+    pub(super) fn try_end(
+        &mut self,
+        job: &Job,
+        site: &Site,
+        complaints: Option<&mut Complaints>,
+    ) -> Option<End> {
         if !has_ended(self.pid) {
             return None;
         }
@@ -116,21 +130,23 @@ impl Life {
         if !matches!(self.stage, Stage::Starting(_)) {
             let _ = self.attend(job);
         }
-        Some(self.end(status))
+        Some(match &self.stage {
+            Stage::Told(Err(reason)) => End::Failed(reason.clone()),
+            Stage::Starting(_) => End::Failed(format!("{} before it connected", describe(status))),
+            Stage::Told(Ok(())) if status.success() => End::Finished,
+            Stage::Program if status.success() => End::Finished,
+            // A closure may end the process in the middle of its work.
+            Stage::Forked if status.success() && site.has_finished(job.worker) => End::Finished,
+            _ => {
+                let complaint = complaints.and_then(|complaints| complaints.of(job.number));
+                End::Failed(complaint.unwrap_or_else(|| describe(status)))
+            }
+        })
     }
 
     /// Kills the process and what it has started, and collects it.
     pub(super) fn kill(&mut self) {
         end(self.pid);
-    }
-
-    fn end(&self, status: ExitStatus) -> End {
-        match &self.stage {
-            Stage::Told(Err(reason)) => End::Failed(reason.clone()),
-            Stage::Starting(_) => End::Failed(format!("{} before it connected", describe(status))),
-            Stage::Told(Ok(())) | Stage::Working(None) if status.success() => End::Finished,
-            _ => End::Failed(describe(status)),
-        }
     }
 }
 
@@ -157,16 +173,14 @@ fn spawn_self(path: Option<&Path>, job: &Job, door: &Door, ringer: &Ringer) -> i
     Ok(child.id())
 }
 
-fn fork(work: impl FnOnce()) -> io::Result<u32> {
+fn fork(work: impl FnOnce() -> Result<(), ()>) -> io::Result<u32> {
     let parent = std::process::id();
     let lead_group = |pid| setpgid(pid, Pid::from_raw(0));
     let pid = process::fork(|| {
         process::restore(&HANDLED);
         let begun = process::die_with(parent).and_then(|()| Ok(lead_group(Pid::this())?));
-        if begun.is_ok() {
-            work();
-        }
-        i32::from(begun.is_err())
+        let done = begun.is_ok() && work().is_ok();
+        i32::from(!done)
     })?;
     // Both say it, so that it is so whoever comes first.
     let _ = lead_group(raw(pid));

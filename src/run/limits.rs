@@ -21,8 +21,8 @@ const AT_TIMES: u64 = 16;
 /// [`Error::TooFewDescriptors`] when the hard limit is too low.
 pub(super) fn make_room(workers: u64) -> Result<(), Error> {
     let system = Error::system("count the open files");
-    let open = match fs::read_dir("/proc/self/fd") {
-        Ok(open) => open.count() as u64,
+    let open = match open_files() {
+        Ok(open) => open,
         Err(source) => return Err(system(source)),
     };
     let (soft, hard) =
@@ -36,5 +36,14 @@ pub(super) fn make_room(workers: u64) -> Result<(), Error> {
             needed,
             limit: hard,
         }),
+    }
+}
+
+fn open_files() -> io::Result<u64> {
+    const DIRECTORY: &str = "/proc/self/fd";
+    match fs::metadata(DIRECTORY)?.len() {
+        // Before Linux 6.2.
+        0 => Ok(fs::read_dir(DIRECTORY)?.count() as u64),
+        open => Ok(open),
     }
 }

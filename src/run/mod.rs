@@ -24,6 +24,7 @@ mod life;
 mod limits;
 mod plan;
 mod report;
+mod site;
 mod temporary;
 mod watch;
 mod worker;

@@ -37,13 +37,18 @@ impl Watch {
 
     /// Returns the signal that is to end the run.
     pub(super) fn signal(&self) -> Option<i32> {
-        let interruption = self.interruption.as_ref()?;
-        // What was written is only to wake us. Others may have, too: children that were forked.
-        while matches!((&*interruption.wake).read(&mut [0; 64]), Ok(1..)) {}
-        // Relaxed: it was stored before what was read above was written.
-        match interruption.signal.load(Relaxed) {
+        // Relaxed: nothing is passed on with it.
+        match self.interruption.as_ref()?.signal.load(Relaxed) {
             0 => None,
             signal => i32::try_from(signal).ok(),
+        }
+    }
+
+    /// Takes away what has woken us: whoever wrote it has stored the signal before.
+    pub(super) fn hush(&self) {
+        if let Some(interruption) = &self.interruption {
+            // Others may have written, too: children that were forked.
+            while matches!((&*interruption.wake).read(&mut [0; 64]), Ok(1..)) {}
         }
     }
 

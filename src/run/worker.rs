@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::gate::Gate;
-use super::handshake::{Line, Voice};
+use super::handshake::Line;
 use super::plan::Work;
-use crate::contender::{Contender, LockKind, Seat, Seats, Step};
+use super::site::Site;
+use crate::contender::{LockKind, Seat, Step};
 use crate::segment::Segment;
 use crate::sys::bell::Ringer;
 use crate::sys::{clock, process};
@@ -44,10 +44,9 @@ pub(super) enum Trace {
 /// A worker thread's turn to add: what a closure gets.
 pub struct Turn<'a> {
     job: &'a Job,
-    contender: &'a dyn Contender,
+    site: &'a Site,
     seat: Seat<'a>,
     ringer: &'a Ringer,
-    segment: &'a Segment,
     done: u64,
 }
 
@@ -63,17 +62,12 @@ pub fn work_as_told(coordinator: u32, number: u32, address: String) -> io::Resul
     let line = Line::connect(address)?;
     ringer.ring(number);
     let (job, voice) = line.receive_job()?;
-    match Segment::open(&job.segment) {
-        Ok(segment) => work(&job, &segment, &ringer, &voice, &Work::BuiltIn(None)),
-        Err(error) => voice.tell(Err(said(error))),
-    }
+    let outcome = Site::open(&job)
+        .map_err(said)
+        .and_then(|site| work(&job, &site, &ringer, &Work::BuiltIn(None)));
+    voice.tell(outcome);
+    ringer.ring(number);
     Ok(())
-}
-
-/// Does the job and says how it went.
-pub(super) fn work(job: &Job, segment: &Segment, ringer: &Ringer, voice: &Voice, work: &Work) {
-    voice.tell(carry_out(job, segment, ringer, work));
-    ringer.ring(job.number);
 }
 
 fn said(error: impl Display) -> String {
@@ -89,26 +83,17 @@ fn panicked(panic: &dyn Any) -> String {
     )
 }
 
-fn carry_out(job: &Job, segment: &Segment, ringer: &Ringer, work: &Work) -> Result<(), String> {
-    let all = job.procs * job.threads;
-    let open_seats = || Seats::open(segment, all as usize);
-    let seats = open_seats().map_err(said)?;
-    let gate = Gate::new(segment).map_err(said)?;
-    let contender = open_seats()
-        .map_err(crate::contender::Error::Segment)
-        .and_then(|seats| job.lock.open_for_run(segment, seats))
-        .map_err(said)?;
-    let one_thread = |thread: u64| {
-        let seat = seats.seat(job.worker * job.threads as usize + thread as usize);
-        gate.arrive(all).map_err(said)?;
-        gate.pass();
+/// Does the job, or says why not.
+pub(super) fn work(job: &Job, site: &Site, ringer: &Ringer, work: &Work) -> Result<(), String> {
+    let one_thread = |seat| {
+        site.gate.arrive(job.procs * job.threads).map_err(said)?;
+        site.gate.pass();
         let mut turn = Turn {
             job,
-            contender: &*contender,
+            site,
             seat,
             ringer,
-            segment,
-            done: contender.tally(seat),
+            done: site.contender.tally(seat),
         };
         let outcome = match work {
             Work::Closure(closure) => {
@@ -121,14 +106,15 @@ fn carry_out(job: &Job, segment: &Segment, ringer: &Ringer, work: &Work) -> Resu
         outcome
     };
     match job.threads {
-        1 => one_thread(0),
-        threads => thread::scope(|scope| {
-            let spawn = |thread| {
+        1 => one_thread(site.first_seat(job.worker)),
+        _ => thread::scope(|scope| {
+            let spawn = |(thread, seat)| {
                 thread::Builder::new()
-                    .spawn_scoped(scope, move || one_thread(thread))
+                    .spawn_scoped(scope, move || one_thread(seat))
                     .map_err(|error| format!("cannot start thread {thread}: {error}"))
             };
-            let running: Result<Vec<_>, _> = (0..threads).map(spawn).collect();
+            let seats = site.seats_of(job.worker).enumerate();
+            let running: Result<Vec<_>, _> = seats.map(spawn).collect();
             let mut outcomes = running?.into_iter().map(|thread| match thread.join() {
                 Ok(outcome) => outcome,
                 Err(panic) => Err(panicked(&*panic)),
@@ -156,7 +142,7 @@ impl Turn<'_> {
 
     /// Returns the segment of the run.
     pub fn segment(&self) -> &Segment {
-        self.segment
+        &self.site.segment
     }
 
     /// Does one of the adds.
@@ -171,7 +157,7 @@ impl Turn<'_> {
             thread::sleep(self.job.delay);
         }
         if self.job.hold.is_zero() && self.job.trace.is_none() {
-            self.contender.add(self.seat, self.job.by, None)
+            self.site.contender.add(self.seat, self.job.by, None)
         } else {
             self.add_slowly()
         }
@@ -201,8 +187,8 @@ impl Turn<'_> {
                 thread::sleep(self.job.hold);
             }
         };
-        self.contender
-            .add(self.seat, self.job.by, Some(&mut observer))
+        let contender = &self.site.contender;
+        contender.add(self.seat, self.job.by, Some(&mut observer))
     }
 
     /// Tells the coordinator that the place of a kill is reached; at the limit, waits for it.

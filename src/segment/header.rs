@@ -19,7 +19,7 @@ use crate::raw::committed::Line;
 use crate::raw::protocol::Wakes;
 use crate::raw::shareable;
 use crate::raw::slot::Slot;
-use crate::sys::process::{self, Identity};
+use crate::sys::process::{self, Identity, Origin};
 use crate::sys::shm::{self, MODE, Mapping};
 
 const MAGIC: [u8; 8] = *b"shmcount";
@@ -52,11 +52,11 @@ const _: () = assert!(size_of::<Header>() <= DIRECTORY);
 impl Header {
     pub(super) fn new(
         mapping: &Mapping,
+        creator: Origin,
         release: Release,
         wakes: Wakes,
         temporary: bool,
     ) -> io::Result<Self> {
-        let creator = Identity::own()?;
         let created = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -66,11 +66,11 @@ impl Header {
             fingerprint: FINGERPRINT,
             size: mapping.len() as u64,
             inode: mapping.inode(),
-            pid_namespace: process::pid_namespace()?,
+            pid_namespace: creator.pid_namespace,
             boot: boot()?,
-            creator_start: creator.start,
+            creator_start: creator.process.start,
             created_ns: created.as_nanos() as u64,
-            creator_pid: creator.pid,
+            creator_pid: creator.process.pid,
             flags: if temporary { TEMPORARY } else { 0 },
             release: release as u32,
             wakes: u32::from(wakes == Wakes::Generation),

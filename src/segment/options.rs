@@ -9,6 +9,7 @@ use super::{FIRST_ENTRY, Mapped, Segment, used_of};
 use crate::raw::patience::FirstLook;
 use crate::raw::protocol::{Announce, Protocol, ReleaseBy, Wakes};
 pub use crate::sys::backoff::Spin;
+use crate::sys::process::Origin;
 use crate::sys::shm::Mapping;
 use crate::sys::{futex, membarrier, robust_list};
 
@@ -106,10 +107,16 @@ impl SegmentOptions {
             name: name.clone(),
             size: self.capacity,
         })?;
-        let release = self.release_of_new_segment()?;
-        let protocol = self.protocol(release, wakes_of_new_segment());
-        let fill = |mapping: &Mapping| {
-            header::Header::new(mapping, release, protocol.wakes, self.temporary)?.write(mapping);
+        let sleeps_on_both = futex::can_wait_either();
+        let release = self.release_of_new_segment(sleeps_on_both)?;
+        let wakes = match sleeps_on_both {
+            true => Wakes::Generation,
+            false => Wakes::Word,
+        };
+        let protocol = self.protocol(release, wakes, sleeps_on_both);
+        let fill = |mapping: &Mapping, creator: Origin| {
+            header::Header::new(mapping, creator, release, protocol.wakes, self.temporary)?
+                .write(mapping);
             used_of(mapping, protocol).initialize(&(FIRST_ENTRY as u64));
             Ok::<_, std::io::Error>(())
         };
@@ -137,7 +144,9 @@ impl SegmentOptions {
         let name = Name::new(name)?;
         robust_list::check()?;
         let (mapping, header) = header::open_checked(&name)?;
-        let protocol = self.protocol(header.release(), header.wakes());
+        let wakes = header.wakes();
+        let sleeps_on_both = wakes == Wakes::Generation && futex::can_wait_either();
+        let protocol = self.protocol(header.release(), wakes, sleeps_on_both);
         Ok(Segment::of(Mapped::new(name, mapping, protocol)))
     }
 
@@ -159,8 +168,8 @@ impl SegmentOptions {
         }
     }
 
-    fn release_of_new_segment(&self) -> Result<Release, Error> {
-        let plain_works = || futex::can_wait_either() && membarrier::register();
+    fn release_of_new_segment(&self, sleeps_on_both: bool) -> Result<Release, Error> {
+        let plain_works = || sleeps_on_both && membarrier::register();
         match self.release {
             Some(Release::Exchange) => Ok(Release::Exchange),
             Some(Release::Plain) if !plain_works() => Err(Error::NoPlainRelease),
@@ -171,7 +180,7 @@ impl SegmentOptions {
     }
 
     /// What this process does in a segment that is released in this way.
-    fn protocol(&self, release: Release, wakes: Wakes) -> Protocol {
+    fn protocol(&self, release: Release, wakes: Wakes, sleeps_on_both: bool) -> Protocol {
         let (release, announce) = match release {
             Release::Exchange => (ReleaseBy::Exchange, Announce::AtomicOnly),
             Release::Plain if membarrier::register() => {
@@ -184,16 +193,9 @@ impl SegmentOptions {
             release,
             announce,
             wakes,
-            sleeps_on_both: wakes == Wakes::Generation && futex::can_wait_either(),
+            sleeps_on_both,
             spin: self.spin,
             first_look: self.first_look,
         }
-    }
-}
-
-fn wakes_of_new_segment() -> Wakes {
-    match futex::can_wait_either() {
-        true => Wakes::Generation,
-        false => Wakes::Word,
     }
 }

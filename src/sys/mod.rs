@@ -18,6 +18,9 @@ pub mod clock;
 pub mod futex;
 #[cfg(not(loom))]
 pub mod mappings;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod mathematics;
 #[cfg(not(loom))]
 pub mod membarrier;
 #[cfg(loom)]

@@ -3,8 +3,8 @@
 //! A pid alone is used again; a pid with its start time is not. Both are only meaningful
 //! within one PID namespace and one boot, so those have an identity here too.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -50,6 +50,29 @@ impl Identity {
                 error.kind() != io::ErrorKind::NotFound && error.raw_os_error() != Some(libc::ESRCH)
             }
         }
+    }
+}
+
+/// A process, and the PID namespace in which it is called that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The process.
+    pub process: Identity,
+    /// The inode number that names the namespace.
+    pub pid_namespace: u64,
+}
+
+impl Origin {
+    /// Returns who the calling process is, and where.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` is not mounted.
+    pub fn own() -> io::Result<Self> {
+        Ok(Self {
+            process: Identity::own()?,
+            pid_namespace: pid_namespace()?,
+        })
     }
 }
 
@@ -101,8 +124,9 @@ pub fn pid_namespace() -> io::Result<u64> {
 ///
 /// When `/proc` is not mounted.
 pub fn boot_id() -> io::Result<u128> {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
+    let text = beginning_of("/proc/sys/kernel/random/boot_id")?;
+    let digits = text.iter().filter(|byte| byte.is_ascii_hexdigit());
+    let digits: String = digits.map(|digit| char::from(*digit)).collect();
     u128::from_str_radix(&digits, 16)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
@@ -183,6 +207,15 @@ pub fn fork(work: impl FnOnce() -> i32) -> io::Result<u32> {
     }
 }
 
+/// Returns the first kilobyte of a file of `/proc`, at once: [`fs::read`] does not know how long it is, and
+/// begins with 32 bytes.
+fn beginning_of(path: &str) -> io::Result<Vec<u8>> {
+    let mut text = vec![0; 1024];
+    let length = File::open(path)?.read(&mut text)?;
+    text.truncate(length);
+    Ok(text)
+}
+
 /// The fields of `/proc/PID/stat` that matter here.
 struct Stat {
     state: u8,
@@ -192,14 +225,16 @@ struct Stat {
 
 impl Stat {
     fn of(pid: u32) -> io::Result<Self> {
-        let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let text = beginning_of(&format!("/proc/{pid}/stat"))?;
         Self::parse(&text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        // The second field is the name in parentheses, which may hold any of them itself.
-        let (_, after_name) = text.rsplit_once(") ")?;
-        let mut fields = after_name.split(' ');
+    fn parse(text: &[u8]) -> Option<Self> {
+        // The second field is the name in parentheses, which may hold any of them itself, and is cut off
+        // after 15 bytes, in the middle of a letter too.
+        let end_of_name = text.iter().rposition(|byte| *byte == b')')?;
+        let after_name = str::from_utf8(&text[end_of_name..]).ok()?;
+        let mut fields = after_name.split(' ').skip(1);
         let state = *fields.next()?.as_bytes().first()?;
         // state is field 3, num_threads 20 and starttime 22 (proc_pid_stat(5)).
         let threads = fields.nth(20 - 3 - 1)?.parse().ok()?;
@@ -224,9 +259,16 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {
-        let text = "7 (a) b) c) S 1 7 7 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 1\n";
+        let text = b"7 (a) b) c) S 1 7 7 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 1\n";
         let stat = Stat::parse(text).expect("well formed");
         assert_eq!((stat.state, stat.threads, stat.start), (b'S', 1, 4242));
+    }
+
+    #[test]
+    fn a_name_may_end_in_the_middle_of_a_letter() {
+        let text = b"7 (four\xc3) Z 1 7 7 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 1\n";
+        let stat = Stat::parse(text).expect("well formed");
+        assert_eq!((stat.state, stat.threads, stat.start), (b'Z', 1, 4242));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use shared_memory::{Shmem, ShmemConf, ShmemError};
 
 use super::clock::Deadline;
 use super::mappings::FileId;
-use super::process::{self, Identity};
+use super::process::{Identity, Origin};
 
 /// Where glibc's `shm_open` puts its objects.
 const DIRECTORY: &str = "/dev/shm";
@@ -52,7 +52,7 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Makes an object of `size` bytes, has it filled, and gives it its name.
+    /// Makes an object of `size` bytes, has it filled, and gives it its name. `fill` is told by whom.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Mapping {
     pub fn publish<E: From<io::Error>>(
         name: &str,
         size: usize,
-        fill: impl FnOnce(&Self) -> Result<(), E>,
+        fill: impl FnOnce(&Self, Origin) -> Result<(), E>,
     ) -> Result<Self, E> {
         let public = path_of(name);
         match fs::symlink_metadata(&public) {
@@ -69,9 +69,10 @@ impl Mapping {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }
-        reap_unfinished()?;
-        let (private, mapping) = Self::create_private(size)?;
-        fill(&mapping)?;
+        let builder = Origin::own()?;
+        reap_unfinished(builder.pid_namespace)?;
+        let (private, mapping) = Self::create_private(builder, size)?;
+        fill(&mapping, builder)?;
         fs::hard_link(path_of(&private.name), &public)?;
         Ok(mapping)
     }
@@ -118,9 +119,9 @@ impl Mapping {
         self.file
     }
 
-    fn create_private(size: usize) -> io::Result<(PrivateName, Self)> {
+    fn create_private(builder: Origin, size: usize) -> io::Result<(PrivateName, Self)> {
         loop {
-            let private = PrivateName::new()?;
+            let private = PrivateName::new(builder);
             match Self::create(&private.name, size) {
                 // This process left it when it was another program, before exec. The next is free.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -225,13 +226,12 @@ pub fn names() -> io::Result<impl Iterator<Item = String>> {
     Ok(fs::read_dir(DIRECTORY)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()))
 }
 
-/// Removes what builders left that were killed before they published.
+/// Removes what builders of this PID namespace, the own one, left that were killed before they published.
 ///
 /// # Errors
 ///
 /// When `/dev/shm` cannot be read.
-pub fn reap_unfinished() -> io::Result<()> {
-    let namespace = process::pid_namespace()?;
+pub fn reap_unfinished(namespace: u64) -> io::Result<()> {
     for name in names()? {
         if builder_of(&name, namespace).is_some_and(|builder| !builder.is_alive()) {
             // Somebody else may have been faster, or may have to: it is another user's.
@@ -256,17 +256,15 @@ struct PrivateName {
 }
 
 impl PrivateName {
-    fn new() -> io::Result<Self> {
+    fn new(builder: Origin) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
-        let builder = Identity::own()?;
-        let namespace = process::pid_namespace()?;
         // Relaxed: only that no two are the same matters.
         let number = MADE.fetch_add(1, Relaxed);
-        let name = format!(
-            "{UNFINISHED}{namespace}.{}.{}.{number}",
-            builder.pid, builder.start
-        );
-        Ok(Self { name })
+        let Identity { pid, start } = builder.process;
+        let namespace = builder.pid_namespace;
+        Self {
+            name: format!("{UNFINISHED}{namespace}.{pid}.{start}.{number}"),
+        }
     }
 }
 

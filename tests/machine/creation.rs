@@ -98,7 +98,7 @@ pub fn reap(_: Parent) {
 /// Argument 0 names the segment that is never finished.
 pub fn build_half(parent: Parent) {
     let file = format!("shmcount.{}", parent.argument(0));
-    let built = Mapping::publish(&file, 1 << 16, |_| {
+    let built = Mapping::publish(&file, 1 << 16, |_, _| {
         parent.ready();
         Ok::<_, std::io::Error>(())
     });

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use shmcount::run::{Error, Invalid, Outcome, Plan, Program, Start, WORKER_VERB};
 use shmcount::{Segment, contender::LockKind};
 
@@ -51,6 +52,37 @@ fn closure_that_fails_or_panics_is_told() {
     let report = plan.closure(|_| panic!("no paper")).run().unwrap();
     assert_eq!(report.outcome, Outcome::WorkerFailed);
     assert_eq!(report.workers[0].status, "panicked: no paper");
+}
+
+#[test]
+fn closure_that_ends_its_process_has_not_finished() {
+    let plan = Plan::new().procs(2).timeout(LIMIT);
+    let ends = plan.closure(|turn| match turn.worker() {
+        0 => nix::sys::signal::raise(Signal::SIGKILL).map_err(|error| error.to_string()),
+        _ => std::process::exit(0),
+    });
+    let report = ends.run().unwrap();
+    assert_eq!(report.outcome, Outcome::WorkerFailed);
+    let statuses = report.workers.iter().map(|worker| &*worker.status);
+    let statuses: Vec<&str> = statuses.collect();
+    assert_eq!(statuses, ["killed by SIGKILL", "exited with status 0"]);
+}
+
+/// What takes more than a packet waited for a coordinator that waited for the worker.
+#[test]
+fn closures_that_fail_with_long_texts_are_told_in_part() {
+    let fails = |turn: &mut shmcount::run::Turn<'_>| {
+        let letter = if turn.worker() == 0 { "é" } else { "x" };
+        Err(letter.repeat(1 << 20))
+    };
+    let plan = Plan::new().procs(100).timeout(LIMIT).closure(fails);
+    let report = plan.run().unwrap();
+    assert_eq!(report.outcome, Outcome::WorkerFailed);
+    for worker in &report.workers {
+        let letter = if worker.index == 0 { 'é' } else { 'x' };
+        assert!(worker.status.chars().all(|found| found == letter));
+        assert!(worker.status.len() > 1000, "{}", worker.status.len());
+    }
 }
 
 #[test]

@@ -93,3 +93,14 @@ fn failure_to_make_the_object_leaves_no_segment() {
     shmcount(&arguments).assert_refused(4, &says);
     assert!(!name.exists());
 }
+
+/// The kernel cuts a program's name off after 15 bytes, here in the middle of a letter.
+#[test]
+fn a_program_of_any_name_makes_segments() {
+    let name = Name::new("named");
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("fourteen-bytesé");
+    std::fs::copy(SHMCOUNT, &program).unwrap();
+    finish(Command::new(&program).args(["create", &name])).assert(0, "", &[]);
+    shmcount(&["get", &name]).assert(0, "0\n", &[]);
+}

@@ -204,3 +204,15 @@ fn recipe_without_a_program_says_so() {
     let done = finish(command.current_dir(&directory));
     assert_eq!((done.code, &*done.stdout), (Some(127), ""), "{done:#?}");
 }
+
+/// Each library is loaded at each start, which takes longer than to add.
+#[test]
+fn the_program_loads_no_library_but_that_of_c() {
+    let traced = finish(Command::new(SHMCOUNT).env("LD_TRACE_LOADED_OBJECTS", "1"));
+    let is_another = |line: &&str| {
+        let own = ["linux-vdso", "libc.so", "ld-linux"];
+        line.contains(" (0x") && !own.iter().any(|library| line.contains(library))
+    };
+    let others: Vec<&str> = traced.stdout.lines().filter(is_another).collect();
+    assert_eq!(others, [""; 0]);
+}
