@@ -154,7 +154,15 @@ impl Create {
 
     /// Returns how many bytes for objects the segment is to have.
     fn capacity(&self) -> Result<usize, Failure> {
-        let (object, needed) = match self.make(&empty_segment()?) {
+        let empty = empty_segment().map_err(|error| match error {
+            // What was to be made is what the user knows.
+            Error::NoSpace { size, name } => Error::NoSpace {
+                name: Name::new(&self.name.segment).unwrap_or(name),
+                size,
+            },
+            error => error,
+        })?;
+        let (object, needed) = match self.make(&empty) {
             Err(Error::Full { object, needed, .. }) => (object, needed),
             made => return Ok(made.map(|()| SegmentOptions::DEFAULT_CAPACITY)?),
         };
