@@ -4,6 +4,7 @@
 mod completing;
 mod errors;
 mod help;
+mod interactive;
 mod looking;
 mod making;
 mod numbers;
