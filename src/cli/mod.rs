@@ -5,6 +5,7 @@
 mod add;
 mod address;
 mod args;
+mod attached;
 mod barrier;
 mod bench;
 mod cas;
@@ -29,6 +30,7 @@ mod run;
 mod sem;
 mod set;
 mod show;
+mod stale;
 mod table;
 mod verbs;
 mod wait;
