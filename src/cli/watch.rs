@@ -23,7 +23,7 @@ use crate::sys::terminal::Keys;
 #[derive(Args)]
 #[command(after_help = "\
 On a terminal until q or Ctrl-C; elsewhere a line for each object and look. --json prints a line for each \
-look: a list of objects with the keys object, value, and per_second, which is null at first.
+look: a list of objects with the keys object, value, other_keys (as of `shmcount show`), and per_second, which is null at first.
 
 Example: shmcount watch visits --interval 0.5")]
 pub(super) struct Watch {
@@ -98,6 +98,7 @@ impl Look {
             json!({
                 "object": object.object,
                 "value": object.value,
+                "other_keys": object.other_keys,
                 "per_second": self.rate(object, before),
             })
         };

@@ -210,7 +210,8 @@ fn watch_tells_values_and_rates() {
         .lines()
         .map(|look| serde_json::from_str(look).unwrap())
         .collect();
-    let look = |rate: Json| json!([{"object": "main", "value": 5, "per_second": rate}]);
+    let look =
+        |rate: Json| json!([{"object": "main", "value": 5, "other_keys": [], "per_second": rate}]);
     assert_eq!(looks, [look(Json::Null), look(json!(0.0))]);
 }
 

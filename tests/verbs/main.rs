@@ -17,6 +17,7 @@ mod removing;
 #[path = "../run/shared_memory.rs"]
 mod shared_memory;
 mod shells;
+mod showing;
 mod waiting;
 #[path = "../run/watchdog.rs"]
 mod watchdog;
