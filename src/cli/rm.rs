@@ -5,7 +5,7 @@ use clap::Args;
 use super::attached::Attached;
 use super::exit_code::{self, Failure};
 use super::{nearest, output, stale};
-use crate::segment::{Error, Name, Segment};
+use crate::segment::{Error, Name, Segment, argument};
 use crate::sys::shm;
 
 /// Remove segments
@@ -43,6 +43,7 @@ impl Rm {
     }
 
     fn remove_stale(&self) -> Result<(), Failure> {
+        output::check()?;
         let files = shm::names()
             .map_err(|error| Failure::refused(format!("cannot read /dev/shm: {error}"), None))?;
         let mut names: Vec<Name> = files.filter_map(|file| Name::from_file(&file)).collect();
@@ -72,7 +73,10 @@ fn remove(name: &str) -> Result<(), Failure> {
         return Err(Failure::Error {
             code: exit_code::USAGE,
             error: format!("'{name}' is no segment, and objects go with theirs").into(),
-            help: Some(format!("remove all that is in it: `shmcount rm {segment}`")),
+            help: Some(format!(
+                "remove all that is in it: `shmcount rm {}`",
+                argument(segment)
+            )),
         });
     }
     Segment::remove_named(name).map_err(|error| match &error {

@@ -16,7 +16,7 @@ use crate::segment::{Release, Segment};
 /// Show a segment: its objects, what is in them, and who holds them
 #[derive(Args)]
 #[command(after_help = "\
-Looks without taking a lock. --json prints one object with the keys name, path, bytes, created (seconds \
+Looks without taking a lock. Who waits for a lock is listed after the first tenth of a second. --json prints one object with the keys name, path, bytes, created (seconds \
 since 1970), age_s, release, temporary, stale, creator {pid, command, alive}, attached [{pid, command}], and objects, a list with the \
 keys object, kind, type, length, value, other_keys, closed, available, generation, broken, lost, holders and waiters [{pid, command}], recoveries and error. The value of a map is an object of its keys; those that are \
 not UTF-8 are in other_keys, a list of {hex, value}, two hexadecimal digits a byte.
@@ -56,7 +56,7 @@ struct Creator {
 
 impl Show {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let segment = Segment::open(&self.name.segment)?;
+        let segment = self.name.open_segment()?;
         let objects = self.objects(&segment)?;
         let shown = Shown::of(&segment, &objects);
         match self.json {

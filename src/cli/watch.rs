@@ -50,7 +50,7 @@ struct Look {
 impl Watch {
     pub(super) fn run(self) -> Result<(), Failure> {
         // One that is removed meanwhile is shown on, as whoever has it open uses it on.
-        let segment = Segment::open(&self.name.segment)?;
+        let segment = self.name.open_segment()?;
         let screen = Screen::new(self.json)?;
         let mut before: Option<Look> = None;
         for turn in 1.. {

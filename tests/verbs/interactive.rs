@@ -101,7 +101,9 @@ const ZSH: &str = r#"
     over () { : >$COMPLETIONS/over }
     comppostfuncs=(over)
     bindkey '^I' complete-word
-    print ready
+    # What is typed before it reads the line itself may be lost.
+    zle-line-init () { print -n ready }
+    zle -N zle-line-init
 "#;
 
 fn said(shell: &mut Command) -> String {

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use shmcount::Segment;
 
 use crate::program::{Done, SHMCOUNT, shmcount};
@@ -58,20 +58,38 @@ impl Drop for Going {
     }
 }
 
-/// Tells whether `rm --stale` has taken a segment, of which `ls` and `show` must have said so.
-fn is_taken(name: &str) -> bool {
+/// Tells whether `ls`, `show` and `rm --stale --dry-run` call a segment stale.
+fn are_called_stale(name: &str) -> [bool; 3] {
     let parsed = |done: Done| serde_json::from_str::<Json>(&done.stdout).unwrap();
     let listed = parsed(shmcount(&["ls", "--json"]));
     let mut listed = listed.as_array().unwrap().iter();
-    let listed = listed.find(|entry| entry["name"] == name).unwrap()["stale"].clone();
-    let shown = parsed(shmcount(&["show", name, "--json"]))["stale"].clone();
-    let done = shmcount(&["rm", "--stale"]);
-    assert_eq!((done.code, &*done.stderr), (Some(0), ""), "{done:#?}");
-    let is_told = done.stdout.lines().any(|line| line == name);
-    let is_gone = shmcount(&["get", name]).stderr.contains("does not exist");
-    assert_eq!((&listed, &shown), (&json!(is_told), &json!(is_told)));
-    assert_eq!(is_gone, is_told);
-    is_told
+    let listed = listed.find(|entry| entry["name"] == name).unwrap();
+    let shown = parsed(shmcount(&["show", name, "--json"]));
+    let told = shmcount(&["rm", "--stale", "--dry-run"]);
+    let is_stale = |entry: &Json| entry["stale"].as_bool().unwrap();
+    [is_stale(listed), is_stale(&shown), is_in(&told, name)]
+}
+
+fn is_in(told: &Done, name: &str) -> bool {
+    assert_eq!((told.code, &*told.stderr), (Some(0), ""), "{told:#?}");
+    told.stdout.lines().any(|line| line == name)
+}
+
+#[track_caller]
+fn assert_kept(name: &str) {
+    assert_eq!(are_called_stale(name), [false; 3]);
+    assert!(!is_in(&shmcount(&["rm", "--stale"]), name));
+    assert!(Segment::open(name).is_ok());
+}
+
+/// Another test that lists all segments has it open for a moment.
+#[track_caller]
+fn assert_taken(name: &str) {
+    wait_until("it is stale", || are_called_stale(name) == [true; 3]);
+    wait_until("it is removed", || {
+        is_in(&shmcount(&["rm", "--stale"]), name)
+    });
+    assert!(Segment::open(name).is_err());
 }
 
 /// A segment that a program made for itself, and could not remove: those of `bench` are no run's.
@@ -124,11 +142,15 @@ fn temporary_segment_whose_maker_lives_is_kept_even_if_nobody_has_it_open() {
     let name = Name::new("maker");
     let opened = Segment::options().temporary().create(&name).unwrap();
     opened.value("main", 5i64).unwrap();
-    assert!(!is_taken(&name));
+    assert_kept(&name);
     drop(opened);
-    let attached = Segment::open(&name).unwrap().attached().unwrap();
-    assert_eq!(attached, [std::process::id()], "this look alone");
-    assert!(!is_taken(&name));
+    let mapped = Segment::open(&name).unwrap();
+    let own = [std::process::id()];
+    wait_until("this look alone has it open", || {
+        mapped.attached().unwrap() == own
+    });
+    drop(mapped);
+    assert_kept(&name);
 }
 
 #[test]
@@ -138,7 +160,7 @@ fn temporary_segment_of_a_dead_maker_is_kept_while_others_use_it() {
     let name = &*left.0;
     // Mapped by somebody.
     let watch = Going::start(&["watch", name, "-i", "1h"]);
-    assert!(!is_taken(name));
+    assert_kept(name);
     drop(watch);
     // Mapped by nobody, and a command runs under a lock in it.
     let lock = format!("{name}/lock");
@@ -152,11 +174,12 @@ fn temporary_segment_of_a_dead_maker_is_kept_while_others_use_it() {
     ];
     let holder = Going::start(&command);
     let this = Segment::open(name).unwrap();
-    assert_eq!(this.attached().unwrap(), [std::process::id()]);
+    let own = [std::process::id()];
+    wait_until("nobody has it mapped", || this.attached().unwrap() == own);
     drop(this);
-    assert!(!is_taken(name));
+    assert_kept(name);
     drop(holder);
-    assert!(is_taken(name));
+    assert_taken(name);
 }
 
 /// Nothing will come of it: its workers are dead as well.
@@ -166,7 +189,7 @@ fn segment_of_a_killed_run_is_removed_even_if_somebody_looks_on() {
     let name = Name::new("looked-at");
     leave_stale(&name);
     let mut watch = Going::start(&["watch", &name, "-i", "1h"]);
-    assert!(is_taken(&name));
+    assert_taken(&name);
     assert_eq!(watch.0.try_wait().unwrap(), None);
     drop(watch);
 }
@@ -188,7 +211,7 @@ fn segment_that_a_killed_run_was_to_keep_is_kept() {
     wait_until("its workers are gone", || {
         workers_of(coordinator, &name).is_empty()
     });
-    assert!(!is_taken(&name));
+    assert_kept(&name);
 }
 
 #[test]

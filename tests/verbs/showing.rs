@@ -119,10 +119,11 @@ fn show_names_who_has_it_open_holds_it_and_waits_for_it() {
     // All that have it mapped, not the command that the holder runs, nor `show` itself.
     let mut expected = vec![own[0].clone(), holder.told(), onlooker.told()];
     expected.extend(waiters.iter().chain(&adders).map(Going::told));
-    wait_until("the onlooker has it open", || {
-        list(&shown(&name)["attached"]).as_array().unwrap().len() == expected.len()
+    let expected = sorted(expected);
+    // Once the onlooker has begun, and while no other test lists all segments or forks.
+    wait_until("these and no others have it open", || {
+        list(&shown(&name)["attached"]) == expected
     });
-    assert_eq!(list(&shown(&name)["attached"]), sorted(expected));
 
     let text = shmcount(&["show", &name]).stdout;
     let attached = text.lines().find(|line| line.starts_with("attached: "));
