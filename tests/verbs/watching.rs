@@ -9,7 +9,6 @@ use nix::pty::{OpenptyResult, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
-use shmcount::Segment;
 
 use crate::program::{SHMCOUNT, shmcount};
 use crate::shared_memory::Name;
@@ -98,13 +97,9 @@ fn stopped_from_outside_it_leaves_the_terminal_as_it_was_and_takes_it_again() {
         now.local_flags.contains(LocalFlags::ECHO)
     };
     wait_until("it has the terminal", || !echoes());
-    let segment = Segment::open(&name).unwrap();
-    let attached = segment.attached().unwrap().into_iter();
-    let watch = attached
-        .filter(|pid| *pid != std::process::id())
-        .next()
-        .unwrap();
-    kill(Pid::from_raw(watch as i32), Signal::SIGTSTP).unwrap();
+    let watch = nix::unistd::tcgetpgrp(&terminal.master).unwrap();
+    assert_ne!(watch.as_raw(), shell.id() as i32);
+    kill(watch, Signal::SIGTSTP).unwrap();
     read_until(&mut screen, "stopped");
     assert_eq!(tcgetattr(&terminal.slave).unwrap(), before);
     writeln!(screen).unwrap();

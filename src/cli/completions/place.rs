@@ -38,16 +38,14 @@ impl Places {
             if !valued.is_empty() {
                 places.valued.push((verb.get_name().to_owned(), valued));
             }
-            let mut number = 0;
-            for argument in verb.get_positionals() {
+            for (number, argument) in verb.get_positionals().enumerate() {
                 places.add(verb, argument, number, &program);
                 // What may be left out leaves its place to the next one as well.
-                if verb.is_allow_missing_positional_set() && !argument.is_required_set() {
-                    if let Some(next) = verb.get_positionals().nth(number + 1) {
-                        places.add(verb, next, number, &program);
-                    }
+                let may_be_missing =
+                    verb.is_allow_missing_positional_set() && !argument.is_required_set();
+                if may_be_missing && let Some(next) = verb.get_positionals().nth(number + 1) {
+                    places.add(verb, next, number, &program);
                 }
-                number += 1;
             }
         }
         places
