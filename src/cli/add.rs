@@ -36,6 +36,8 @@ impl Add {
     pub(super) fn run(self) -> Result<(), Failure> {
         // Before the number is changed, lest somebody add again what was added.
         output::check()?;
-        output::line(Number::to_change(&self.name, self.create)?.add(self.by)?)
+        let number = Number::to_change(&self.name, self.create)?;
+        let sum = number.add(self.by);
+        output::line(sum.map_err(|failure| failure.about(&self.name))?)
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use super::exit_code::Failure;
 use super::object::Object;
 use crate::contender::MAIN;
+use crate::segment::{Name, Segment, SegmentOptions, argument, directory};
 use crate::sync::Value;
 
 /// Reads an address without an element, for what takes objects alone.
@@ -65,6 +66,31 @@ impl Address {
     /// Tells whether nothing but a segment is named, by an address without an element.
     pub(super) fn is_whole_segment(&self) -> bool {
         self.object == MAIN
+    }
+
+    /// Returns the address as an argument of a command that can be copied to a shell.
+    pub(super) fn quoted(&self) -> String {
+        argument(&self.to_string())
+    }
+
+    /// Opens the segment. If it is missing, the object as well is made by what is said.
+    pub(super) fn open_segment(&self) -> Result<Segment, Failure> {
+        self.check()?;
+        let opened = Segment::open(&self.segment).map_err(Failure::from);
+        opened
+            .map_err(|missing| missing.or_made_by(|| format!("shmcount create {}", self.quoted())))
+    }
+
+    /// Opens the segment, or makes it.
+    pub(super) fn open_or_create(&self, options: &SegmentOptions) -> Result<Segment, Failure> {
+        self.check()?;
+        Ok(options.open_or_create(&self.segment)?)
+    }
+
+    /// Refuses what cannot be a name, before anything is made for it.
+    fn check(&self) -> Result<(), Failure> {
+        Name::new(&self.segment)?;
+        Ok(directory::check_name(&self.object)?)
     }
 
     /// Opens the number at this address, which must be a value.

@@ -96,7 +96,7 @@ impl Barrier {
             None => barrier.wait(),
             Some(timeout) => barrier.wait_timeout(timeout),
         };
-        self.tell(met.map_err(|error| self.not_met(error))?)
+        self.tell(met.map_err(|error| self.not_met(error).about(&self.name))?)
     }
 
     fn tell(&self, met: BarrierWaitResult) -> Result<(), Failure> {
@@ -117,14 +117,14 @@ impl Barrier {
         let name = &self.name;
         let Some(parties) = self.parties else {
             let object = Object::at(name).map_err(|failure| {
-                failure.or_made_by(|| format!("shmcount barrier {name} --parties N"))
+                failure.or_made_by(|| format!("shmcount barrier --parties N {}", name.quoted()))
             })?;
             return object.barrier();
         };
         let room = (parties as usize).saturating_mul(BYTES_A_PARTY);
         let capacity = room.saturating_add(SegmentOptions::DEFAULT_CAPACITY);
         let options = SegmentOptions::new().capacity(capacity);
-        let segment = options.open_or_create(&name.segment)?;
+        let segment = name.open_or_create(&options)?;
         let opened = segment.barrier(&name.object, parties);
         opened.map_err(|error| self.not_opened(error, parties))
     }
@@ -148,7 +148,7 @@ impl Barrier {
     }
 
     fn not_met(&self, error: BarrierError) -> Failure {
-        let name = &self.name;
+        let name = self.name.quoted();
         let whole = format!("`shmcount barrier reset {name}` makes it whole");
         let (code, help) = match error {
             BarrierError::Lock(error) => return error.into(),

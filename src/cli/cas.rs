@@ -34,7 +34,8 @@ impl Cas {
     pub(super) fn run(self) -> Result<(), Failure> {
         output::check()?;
         let number = Number::to_change(&self.name, self.create)?;
-        match number.compare_exchange(self.old, self.new)? {
+        let exchanged = number.compare_exchange(self.old, self.new);
+        match exchanged.map_err(|failure| failure.about(&self.name))? {
             Ok(found) => output::line(found),
             Err(found) => {
                 output::line(found)?;

@@ -93,12 +93,17 @@ impl Command {
     fn cannot_execute(&self, error: io::Error) -> Failure {
         let name = self.name();
         let is_missing = error.kind() == io::ErrorKind::NotFound;
-        let help = (is_missing && name.contains(' '))
-            .then(|| format!("a whole command line is for the shell: -c '{name}'"));
+        let help = if is_missing && name.contains(' ') {
+            format!("a whole command line is for the shell: -c '{name}'")
+        } else if is_missing {
+            "a program is expected, by its path or in one of the directories of PATH".to_owned()
+        } else {
+            "a program is expected, or a script that `chmod +x` made one".to_owned()
+        };
         Failure::Error {
             code: if is_missing { NOT_FOUND } else { CANNOT_RUN },
             error: format!("cannot run '{name}': {error}").into(),
-            help,
+            help: Some(help),
         }
     }
 }

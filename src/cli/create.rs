@@ -154,15 +154,7 @@ impl Create {
 
     /// Returns how many bytes for objects the segment is to have.
     fn capacity(&self) -> Result<usize, Failure> {
-        let empty = empty_segment().map_err(|error| match error {
-            // What was to be made is what the user knows.
-            Error::NoSpace { size, name } => Error::NoSpace {
-                name: Name::new(&self.name.segment).unwrap_or(name),
-                size,
-            },
-            error => error,
-        })?;
-        let (object, needed) = match self.make(&empty) {
+        let (object, needed) = match self.make(&empty_segment(&self.name.segment)?) {
             Err(Error::Full { object, needed, .. }) => (object, needed),
             made => return Ok(made.map(|()| SegmentOptions::DEFAULT_CAPACITY)?),
         };
@@ -240,8 +232,8 @@ fn with_remedy(error: Error) -> Failure {
 }
 
 /// Makes a segment without room for any object, which then tells how much it needs. Nobody else looks for
-/// it, and it loses its name at once.
-fn empty_segment() -> Result<Segment, Error> {
+/// it, and it loses its name at once. Where it cannot be made, the one that was asked for could not either.
+fn empty_segment(asked_for: &str) -> Result<Segment, Error> {
     let options = SegmentOptions::new().capacity(0).temporary();
     let mut number = 0;
     loop {
@@ -249,6 +241,18 @@ fn empty_segment() -> Result<Segment, Error> {
         match options.create(&name) {
             // Of a process of this id that was killed here, or another user's.
             Err(Error::AlreadyExists { .. }) => number += 1,
+            Err(Error::NoSpace { size, .. }) => {
+                let name = Name::new(asked_for)?;
+                return Err(Error::NoSpace { name, size });
+            }
+            Err(Error::System { action, source, .. }) => {
+                let name = Name::new(asked_for)?;
+                return Err(Error::System {
+                    action,
+                    name,
+                    source,
+                });
+            }
             created => {
                 let segment = created?;
                 segment.remove()?;

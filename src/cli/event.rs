@@ -8,7 +8,7 @@ use super::address::{self, Address};
 use super::args;
 use super::exit_code::Failure;
 use super::object::Object;
-use crate::segment::Segment;
+use crate::segment::SegmentOptions;
 use crate::sync::WaitError;
 
 /// Set, clear or wait for an event
@@ -55,7 +55,10 @@ impl Event {
             return Err(Failure::usage("--timeout goes with `event wait` alone"));
         }
         let event = match self.create {
-            true => Segment::open_or_create(&self.name.segment)?.event(&self.name.object)?,
+            true => {
+                let segment = self.name.open_or_create(&SegmentOptions::new())?;
+                segment.event(&self.name.object)?
+            }
             false => Object::made_as("event", &self.name)?.event()?,
         };
         match (self.action, self.timeout) {

@@ -1,6 +1,6 @@
 //! What the program ends with, in one place.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::io;
 
 use super::{nearest, output};
@@ -55,6 +55,21 @@ impl Failure {
         }
     }
 
+    /// Says of which object it is.
+    pub(super) fn about(self, name: impl Display) -> Self {
+        match self {
+            Self::Error { code, error, help } => Self::Error {
+                code,
+                error: Box::new(About {
+                    name: name.to_string(),
+                    error,
+                }),
+                help,
+            },
+            Self::No => Self::No,
+        }
+    }
+
     /// Says how what is missing is made, if that is what is wrong, beside what may have been meant.
     pub(super) fn or_made_by(self, how: impl FnOnce() -> String) -> Self {
         use segment::Error::{NoSuchObject, NotFound};
@@ -83,6 +98,14 @@ impl Failure {
             help: None,
         }
     }
+}
+
+/// An error that does not say itself of which object it is.
+#[derive(Debug, thiserror::Error)]
+#[error("'{name}': {error}")]
+struct About {
+    name: String,
+    error: Box<dyn std::error::Error>,
 }
 
 /// What a verb ends with.

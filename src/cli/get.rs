@@ -42,7 +42,10 @@ impl Get {
         let count = match object.entry().kind() {
             Some(Kind::Barrier) => object.barrier()?.waiting() as u64,
             Some(Kind::WaitGroup) => object.wait_group()?.open(),
-            _ => return Number::of(&object)?.load(),
+            _ => {
+                let number = Number::of(&object)?.load();
+                return number.map_err(|failure| failure.about(&self.name));
+            }
         };
         Ok(i64::try_from(count).unwrap_or(i64::MAX))
     }

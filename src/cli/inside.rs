@@ -21,6 +21,8 @@ pub(super) struct Inside {
     /// A number, or the total of a run; the list of an array; of a map, an object; whether an event is set;
     /// how many items a queue has, parties wait at a barrier, tasks of a wait group are open.
     pub(super) value: Json,
+    /// The keys of a map that are no text, which JSON could not tell apart, with their numbers.
+    pub(super) other_keys: Vec<OtherKey>,
     /// Whether a queue is closed.
     pub(super) closed: Option<bool>,
     /// Free permits of a semaphore.
@@ -38,6 +40,14 @@ pub(super) struct Inside {
     pub(super) recoveries: Option<u32>,
     /// What is wrong with it.
     pub(super) error: Option<String>,
+}
+
+/// A key that is not UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct OtherKey {
+    /// Its bytes, two digits each.
+    hex: String,
+    value: i64,
 }
 
 /// A process that has to do with an object.
@@ -83,6 +93,7 @@ impl Inside {
             r#type: entry.element_type().name(entry.element_size()),
             length: entry.length(),
             value: Json::Null,
+            other_keys: Vec::new(),
             closed: None,
             available: None,
             generation: None,
@@ -116,11 +127,7 @@ impl Inside {
             }
             Some(Kind::Map) if object.entry().element_type() == ElementType::I64 => {
                 let map = segment.open_map::<i64>(name)?;
-                let key = |key: Vec<u8>| String::from_utf8_lossy(&key).into_owned();
-                let pairs = map.snapshot().into_iter();
-                self.value = pairs
-                    .map(|(text, value)| (key(text), Json::from(value)))
-                    .collect();
+                self.look_at_keys(map.snapshot());
                 self.locked(map.holder(), map.recoveries());
                 Ok(())
             }
@@ -195,6 +202,21 @@ impl Inside {
         Ok(())
     }
 
+    fn look_at_keys(&mut self, pairs: impl IntoIterator<Item = (Vec<u8>, i64)>) {
+        let mut texts = serde_json::Map::new();
+        for (key, value) in pairs {
+            match String::from_utf8(key) {
+                Ok(text) => drop(texts.insert(text, value.into())),
+                Err(error) => {
+                    let digits = error.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+                    let hex = digits.collect();
+                    self.other_keys.push(OtherKey { hex, value });
+                }
+            }
+        }
+        self.value = texts.into();
+    }
+
     fn locked(&mut self, holder: Option<Holder>, recoveries: u32) {
         self.holders = holder.into_iter().map(Process::of).collect();
         self.recoveries = Some(recoveries);
@@ -219,7 +241,8 @@ impl Inside {
             (Json::Null, None) => {}
             (Json::Array(elements), _) => facts.push(elements_told(elements)),
             (Json::Object(pairs), _) => {
-                facts.push(format!("{} of {} keys", pairs.len(), self.length));
+                let keys = pairs.len() + self.other_keys.len();
+                facts.push(format!("{keys} of {} keys", self.length));
             }
             (Json::Bool(is_set), _) => {
                 facts.push(if *is_set { "set" } else { "not set" }.to_owned());

@@ -10,7 +10,7 @@ use super::address::{self, Address};
 use super::command::{Command, CommandLine};
 use super::exit_code::{self, Failure};
 use super::waiting::{self, NotHeld, Wait, Waiting};
-use crate::segment::{Error, Segment, SegmentOptions, Taken, Token};
+use crate::segment::{Error, Segment, SegmentOptions, Taken, Token, argument};
 use crate::sync::{Lock as SharedLock, LockError, LockGuard};
 use crate::sys::ward::End;
 
@@ -101,7 +101,7 @@ fn held(
     command: &Command,
     no_fork: bool,
 ) -> Result<Option<End>, NotHeld> {
-    let segment = waiting::open_or_create(&SegmentOptions::new(), &name.segment)?;
+    let segment = waiting::open_or_create(&SegmentOptions::new(), name)?;
     let lock = open(&segment, &name.object)?;
     let guard = guard_of(&lock, wait)?;
     let Some(token) = token_of(&segment, &name.object, wait)? else {
@@ -127,7 +127,9 @@ fn held(
 fn open(segment: &Segment, object: &str) -> Result<SharedLock, Failure> {
     segment.lock(object).map_err(|error| match error {
         Error::OtherShape { ref name, .. } => {
-            let help = format!("lock another object of the segment: `shmcount lock {name}/lock`");
+            let lock = argument(&format!("{name}/lock"));
+            let help =
+                format!("lock another object of the segment: `shmcount lock {lock} COMMAND`");
             Failure::Error {
                 code: exit_code::REFUSED,
                 error: error.into(),

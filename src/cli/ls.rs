@@ -1,17 +1,16 @@
 //! `ls`: the segments of the user.
 
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use serde::Serialize;
 
+use super::attached::Attached;
 use super::exit_code::Failure;
-use super::rm::is_stale;
+use super::stale::is_stale;
 use super::{output, table};
 use crate::contender::MAIN;
 use crate::segment::{Error, Foreign, Name, Segment};
-use crate::sys::mappings::{self, FileId};
 use crate::sys::shm;
 
 /// List the segments of this user
@@ -53,10 +52,13 @@ impl Ls {
         if self.names {
             return output::text(names(&segments));
         }
-        let attached = attached_to(&segments);
+        let opened = segments
+            .iter()
+            .filter_map(|(_, opened)| opened.as_ref().ok());
+        let attached = Attached::to(opened);
         let listed = segments
             .into_iter()
-            .map(|opened| Listed::of(opened, attached.as_ref()));
+            .map(|opened| Listed::of(opened, &attached));
         let listed: Vec<Listed> = listed.collect();
         if self.json {
             return output::line(serde_json::to_string(&listed).expect("a list is plain data"));
@@ -72,8 +74,6 @@ impl Ls {
     }
 }
 
-/// Who has which file mapped.
-type Attached = HashMap<FileId, Vec<u32>>;
 type Opened = (Name, Result<Segment, Error>);
 
 /// Opens all segments of this user that can be opened.
@@ -116,7 +116,7 @@ fn names(segments: &[Opened]) -> String {
 }
 
 impl Listed {
-    fn of((name, opened): Opened, attached: Option<&Attached>) -> Self {
+    fn of((name, opened): Opened, attached: &Attached) -> Self {
         match opened.and_then(|segment| Ok((segment.entries()?.len(), segment))) {
             Ok((objects, segment)) => Self {
                 name: name.to_string(),
@@ -124,9 +124,9 @@ impl Listed {
                 created: Some(since_1970(segment.created())),
                 age_s: Some(age_of(&segment).as_secs()),
                 objects: Some(objects),
-                attached: attached.map(|of| of.get(&segment.file()).map_or(0, Vec::len)),
+                attached: attached.of(&segment).map(<[u32]>::len),
                 temporary: Some(segment.is_temporary()),
-                stale: Some(is_stale(&segment)),
+                stale: Some(is_stale(&segment, attached)),
                 error: None,
             },
             Err(error) => Self {
@@ -169,27 +169,6 @@ fn what_is_wrong(error: &Error) -> String {
         Error::System { source, .. } => source.to_string(),
         error => error.to_string(),
     }
-}
-
-/// Asks for all at once: it takes a walk over all processes.
-fn attached_to(segments: &[Opened]) -> Option<Attached> {
-    let opened = segments
-        .iter()
-        .filter_map(|(_, opened)| opened.as_ref().ok());
-    others_that_map(&opened.map(Segment::file).collect::<Vec<_>>())
-}
-
-/// Returns which processes of this user have a segment open, except this one; none, if that is not known.
-pub(super) fn others_attached(segment: &Segment) -> Option<Vec<u32>> {
-    others_that_map(&[segment.file()])?.remove(&segment.file())
-}
-
-fn others_that_map(files: &[FileId]) -> Option<Attached> {
-    let mut attached = mappings::processes_that_map(files).ok()?;
-    for pids in attached.values_mut() {
-        pids.retain(|pid| *pid != std::process::id());
-    }
-    Some(attached)
 }
 
 pub(super) fn age_of(segment: &Segment) -> Duration {

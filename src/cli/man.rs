@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man as Page;
 
-use super::exit_code::Failure;
+use super::exit_code::{Failure, USAGE};
 use super::worker_program::Worker;
 use super::{Cli, output};
 
@@ -38,10 +38,11 @@ impl Man {
         };
         match pages.into_iter().find(|(page, _)| *page == name) {
             Some((_, page)) => output::text(String::from_utf8_lossy(&rendered(page))),
-            None => Err(Failure::usage(format!(
-                "there is no verb '{}'",
-                self.verb.unwrap_or_default()
-            ))),
+            None => Err(Failure::Error {
+                code: USAGE,
+                error: format!("there is no verb '{}'", self.verb.unwrap_or_default()).into(),
+                help: Some("`shmcount help` lists them".to_owned()),
+            }),
         }
     }
 }

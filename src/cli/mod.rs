@@ -5,6 +5,7 @@
 mod add;
 mod address;
 mod args;
+mod attached;
 mod barrier;
 mod bench;
 mod cas;
@@ -29,7 +30,9 @@ mod run;
 mod sem;
 mod set;
 mod show;
+mod stale;
 mod table;
+mod tip;
 mod verbs;
 mod wait;
 mod waiting;
@@ -41,7 +44,7 @@ mod worker_program;
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
-use clap::{Command, FromArgMatches, Parser};
+use clap::{Arg, Command, FromArgMatches, Parser};
 
 pub use worker_program::main as worker_main;
 
@@ -84,15 +87,27 @@ pub fn main() -> u8 {
 
 /// Reads the arguments, or says what is wrong with them.
 fn parse<P: FromArgMatches>(
-    mut command: Command,
+    command: Command,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<P, u8> {
+    // What is wrong with -1 is said by its option, which knows what it expects.
+    let negative = |argument: Arg| {
+        let is_valued = !argument.is_positional() && argument.get_action().takes_values();
+        match is_valued {
+            true => argument.allow_negative_numbers(true),
+            false => argument,
+        }
+    };
+    let mut command = command
+        .mut_args(negative)
+        .mut_subcommands(|verb| verb.mut_args(negative));
     let matches = command.try_get_matches_from_mut(arguments);
     let parsed = matches.and_then(|mut matches| {
         P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     });
     parsed.map_err(|mut error| {
         nearest::suggest_verb(&mut error, &command);
+        tip::add(&mut error, &command);
         // Help and version are results.
         let is_result = matches!(
             error.kind(),

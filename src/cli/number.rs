@@ -7,7 +7,7 @@ use super::condition::Condition;
 use super::exit_code::{Failure, WRONG};
 use super::object::Object;
 use crate::contender::Ledger;
-use crate::segment::{Kind, Segment};
+use crate::segment::{Kind, SegmentOptions};
 use crate::sync::{Array, Counter, Map, Value, WaitError};
 
 /// What holds a number.
@@ -39,7 +39,7 @@ impl Number {
         if !may_create {
             return Self::at(address);
         }
-        let segment = Segment::open_or_create(&address.segment)?;
+        let segment = address.open_or_create(&SegmentOptions::new())?;
         match (segment.find(&address.object)?, &address.element) {
             (None, None) => Ok(Self::Value(segment.value(&address.object, 0)?)),
             (None, Some(key)) => {
@@ -84,7 +84,7 @@ impl Number {
     pub(super) fn add(&self, by: i64) -> Result<i64, Failure> {
         let before = match self {
             Self::Value(value) => value.fetch_add(by)?,
-            Self::Total(ledger) => return Err(unchangeable(ledger)),
+            Self::Total(_) => return Err(unchangeable()),
             Self::Counter(counter) => {
                 counter.add(by);
                 return Ok(counter.sum());
@@ -99,7 +99,7 @@ impl Number {
     pub(super) fn store(&self, number: i64) -> Result<(), Failure> {
         match self {
             Self::Value(value) => Ok(value.store(number)?),
-            Self::Total(ledger) => Err(unchangeable(ledger)),
+            Self::Total(_) => Err(unchangeable()),
             Self::Counter(_) => Err(counts_only()),
             Self::Element(array, index) => Ok(array.store(*index, number)?),
             Self::Key(map, key) => Ok(map.insert(key, number).map(drop)?),
@@ -111,7 +111,7 @@ impl Number {
     pub(super) fn compare_exchange(&self, old: i64, new: i64) -> Result<Result<i64, i64>, Failure> {
         let found = match self {
             Self::Value(value) => return Ok(value.compare_exchange(old, new)?),
-            Self::Total(ledger) => return Err(unchangeable(ledger)),
+            Self::Total(_) => return Err(unchangeable()),
             Self::Counter(_) => return Err(counts_only()),
             Self::Element(array, index) => {
                 let mut elements = array.lock()?;
@@ -159,12 +159,9 @@ impl Number {
 }
 
 /// Says that the total of a run is not for others to change.
-fn unchangeable(ledger: &Value<Ledger>) -> Failure {
+fn unchangeable() -> Failure {
     Failure::refused(
-        format!(
-            "'{}' is the total of a run, expected a number that can be changed",
-            ledger.segment().name()
-        ),
+        "it is the total of a run, expected a number that can be changed",
         Some("only the workers of a run add to its total".to_owned()),
     )
 }

@@ -8,7 +8,7 @@ use super::exit_code::Failure;
 use super::nearest;
 use crate::contender::MAIN;
 use crate::raw::shareable::ElementType;
-use crate::segment::{self, Entry, Kind, Name, Segment};
+use crate::segment::{self, Entry, Kind, Name, Segment, argument};
 use crate::sync::{Array, Barrier, BytesQueue, Counter, Event, Map, Value, WaitGroup};
 
 /// An object that is there.
@@ -23,18 +23,19 @@ impl Object {
     pub(super) fn at(address: &Address) -> Result<Self, Failure> {
         Self::found_at(address).map_err(|failure| match address.element {
             None => failure,
-            Some(_) => failure.or_made_by(|| format!("shmcount add '{address}' --create")),
+            Some(_) => failure.or_made_by(|| format!("shmcount add --create {}", address.quoted())),
         })
     }
 
     /// Finds the object at an address; if it is missing, says that `create` makes it, and as what.
     pub(super) fn made_as(kind: &str, address: &Address) -> Result<Self, Failure> {
-        Self::found_at(address)
-            .map_err(|failure| failure.or_made_by(|| format!("shmcount create {address} {kind}")))
+        Self::found_at(address).map_err(|failure| {
+            failure.or_made_by(|| format!("shmcount create {} {kind}", address.quoted()))
+        })
     }
 
     fn found_at(address: &Address) -> Result<Self, Failure> {
-        let segment = Segment::open(&address.segment)?;
+        let segment = address.open_segment()?;
         let Some(entry) = segment.find(&address.object)? else {
             return Err(missing(&segment, &address.object));
         };
@@ -188,7 +189,7 @@ impl Object {
             |kind| with_article(kind.name()),
         );
         let error = format!("object '{}' is {found}, expected {takes}", self.full_name());
-        let name = &self.address;
+        let name = &self.address.quoted();
         let help = match kind {
             Some(Kind::Value | Kind::Counter) => {
                 format!("read it with `shmcount get {name}`, change it with `shmcount add {name}`")
@@ -205,7 +206,10 @@ impl Object {
             }
             Some(Kind::Barrier) => format!("use `shmcount barrier {name}`"),
             Some(Kind::WaitGroup) => format!("use `shmcount wg`: `shmcount wg wait {name}`"),
-            _ => format!("look at it with `shmcount show {}`", name.segment),
+            _ => format!(
+                "look at it with `shmcount show {}`",
+                argument(&self.address.segment)
+            ),
         };
         Failure::refused(error, Some(help))
     }
@@ -247,7 +251,7 @@ fn missing(segment: &Segment, object: &str) -> Failure {
     let near = nearest::nearest(object, entries.iter().map(|entry| entry.name().to_owned()));
     let help = match near {
         Some(near) => format!("{} '{name}/{near}'?", nearest::DID_YOU_MEAN),
-        None => format!("`shmcount show {name}` lists its objects"),
+        None => format!("`shmcount show {}` lists its objects", name.quoted()),
     };
     let object = object.to_owned();
     Failure::refused(segment::Error::NoSuchObject { name, object }, Some(help))

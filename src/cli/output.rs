@@ -39,7 +39,8 @@ fn written(write: impl FnOnce(&mut StdoutLock) -> io::Result<()>) -> Result<bool
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::refused(
             format!("cannot write to standard output: {error}"),
-            None,
+            // Who adds again would have added twice.
+            Some("what was asked for is done, and the result alone is missing".to_owned()),
         )),
     }
 }

@@ -11,7 +11,7 @@ use super::address::{self, Address};
 use super::exit_code::{Failure, WRONG};
 use super::object::Object;
 use super::{args, output};
-use crate::segment::Segment;
+use crate::segment::SegmentOptions;
 use crate::sync::{BytesQueue, PopError, PushBytesError};
 use crate::sys::start;
 
@@ -84,9 +84,11 @@ impl Push {
         };
         pushed.map_err(|error| match error {
             PushBytesError::Closed => closed(&self.name),
-            PushBytesError::TimedOut { .. } | PushBytesError::Full => Failure::timed_out(error),
-            PushBytesError::Locked(error) => error.into(),
-            error => Failure::refused(error, None),
+            PushBytesError::TimedOut { .. } | PushBytesError::Full => {
+                Failure::timed_out(error).about(&self.name)
+            }
+            PushBytesError::Locked(error) => Failure::from(error).about(&self.name),
+            error => Failure::refused(error, None).about(&self.name),
         })
     }
 }
@@ -131,7 +133,7 @@ impl Pop {
                 Err(PopError::Closed) if self.all => return Ok(()),
                 Err(PopError::Closed) => return Err(Failure::No),
                 Err(error @ (PopError::TimedOut { .. } | PopError::Empty)) => {
-                    return Err(Failure::timed_out(error));
+                    return Err(Failure::timed_out(error).about(&self.name));
                 }
                 Err(PopError::Locked(error)) => return Err(error.into()),
                 Err(error) => return Err(Failure::refused(error, None)),
@@ -146,12 +148,17 @@ impl Pop {
 /// Prints what was taken out. It is nowhere else any more, so that a reader who has left is a failure.
 fn print(mut text: Vec<u8>) -> Result<(), Failure> {
     text.push(b'\n');
-    match output::bytes(&text)? {
-        true => Ok(()),
-        false => Err(Failure::refused(
-            "nobody reads standard output any more, and the text that was taken out is lost",
+    const LOST: &str = "the text that was taken out is lost";
+    match output::bytes(&text) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::refused(
+            format!("nobody reads standard output any more, and {LOST}"),
             None,
         )),
+        Err(Failure::Error { error, .. }) => {
+            Err(Failure::refused(format!("{error}, and {LOST}"), None))
+        }
+        Err(failure) => Err(failure),
     }
 }
 
@@ -175,7 +182,7 @@ impl Close {
 
 /// Opens the queue at an address, made now if it is missing.
 fn made(name: &Address) -> Result<BytesQueue, Failure> {
-    let segment = Segment::open_or_create(&name.segment)?;
+    let segment = name.open_or_create(&SegmentOptions::new())?;
     match segment.find(&name.object)? {
         None => Ok(segment.bytes_queue(&name.object, CAPACITY)?),
         Some(_) => Object::at(name)?.lines(),

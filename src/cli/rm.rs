@@ -2,9 +2,10 @@
 
 use clap::Args;
 
+use super::attached::Attached;
 use super::exit_code::{self, Failure};
-use super::{nearest, output};
-use crate::segment::{Error, Name, Segment};
+use super::{nearest, output, stale};
+use crate::segment::{Error, Name, Segment, argument};
 use crate::sys::shm;
 
 /// Remove segments
@@ -12,7 +13,8 @@ use crate::sys::shm;
 #[command(after_help = "\
 Who has a segment open goes on with it; its memory is free when the last one ends. --stale removes what \
 `shmcount run` left behind when it was killed, and segments that a program made for the time of its own \
-life and did not live to remove; it prints their names, and touches nothing else.
+life and did not live to remove, once nobody has them open and no command runs in them; it prints their \
+names, and touches nothing else. What was made with `create` or kept with `run --keep` is never stale.
 
 Examples:
   shmcount rm visits
@@ -21,7 +23,7 @@ pub(super) struct Rm {
     /// Segments to remove
     #[arg(value_name = "NAME", required_unless_present_any = ["stale", "dry_run"])]
     names: Vec<String>,
-    /// Remove all temporary segments whose makers are dead
+    /// Remove what killed runs left, and temporary segments that nobody uses any more
     #[arg(long, conflicts_with = "names")]
     stale: bool,
     /// Only print what would be removed
@@ -41,6 +43,7 @@ impl Rm {
     }
 
     fn remove_stale(&self) -> Result<(), Failure> {
+        output::check()?;
         let files = shm::names()
             .map_err(|error| Failure::refused(format!("cannot read /dev/shm: {error}"), None))?;
         let mut names: Vec<Name> = files.filter_map(|file| Name::from_file(&file)).collect();
@@ -49,7 +52,12 @@ impl Rm {
         let segments = names
             .iter()
             .filter_map(|name| Segment::open(name.as_str()).ok());
-        all(segments.filter(is_stale).map(|segment| {
+        let segments: Vec<Segment> = segments.filter(stale::may_be).collect();
+        let attached = Attached::to(&segments);
+        let stale = segments
+            .iter()
+            .filter(|segment| stale::is_stale(segment, &attached));
+        all(stale.map(|segment| {
             // Removing it by what was looked at: a successor of that name stays.
             match self.dry_run || segment.remove()? {
                 true => output::line(segment.name()),
@@ -65,7 +73,10 @@ fn remove(name: &str) -> Result<(), Failure> {
         return Err(Failure::Error {
             code: exit_code::USAGE,
             error: format!("'{name}' is no segment, and objects go with theirs").into(),
-            help: Some(format!("remove all that is in it: `shmcount rm {segment}`")),
+            help: Some(format!(
+                "remove all that is in it: `shmcount rm {}`",
+                argument(segment)
+            )),
         });
     }
     Segment::remove_named(name).map_err(|error| match &error {
@@ -76,11 +87,6 @@ fn remove(name: &str) -> Result<(), Failure> {
         }
         _ => error.into(),
     })
-}
-
-/// Tells whether a segment was made for the time of its maker's life, and that is over.
-pub(super) fn is_stale(segment: &Segment) -> bool {
-    segment.is_temporary() && !segment.creator().is_alive()
 }
 
 /// Does all that can be done; the last failure is the one reported by the exit code.

@@ -79,7 +79,7 @@ fn permitted(
     let (segment, permits) = match permits {
         Some(permits) => {
             let options = SegmentOptions::new().capacity(capacity_for(permits));
-            let segment = waiting::open_or_create(&options, &name.segment)?;
+            let segment = waiting::open_or_create(&options, name)?;
             (segment, permits)
         }
         None => there(name)?,
@@ -105,7 +105,7 @@ fn permitted(
 /// Finds the semaphore that is there, and how many permits it has.
 fn there(name: &Address) -> Result<(Segment, u32), Failure> {
     let object = Object::at(name).map_err(|failure| {
-        failure.or_made_by(|| format!("shmcount sem {name} --permits N -- COMMAND"))
+        failure.or_made_by(|| format!("shmcount sem --permits N {} COMMAND", name.quoted()))
     })?;
     object.expect(Kind::Semaphore, "a semaphore")?;
     Ok((object.segment().clone(), object.length()))

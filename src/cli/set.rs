@@ -26,6 +26,8 @@ pub(super) struct Set {
 
 impl Set {
     pub(super) fn run(self) -> Result<(), Failure> {
-        Number::to_change(&self.name, self.create)?.store(self.value)
+        let number = Number::to_change(&self.name, self.create)?;
+        let stored = number.store(self.value);
+        stored.map_err(|failure| failure.about(&self.name))
     }
 }

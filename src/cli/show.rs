@@ -4,20 +4,22 @@ use clap::Args;
 use serde::Serialize;
 
 use super::address::{self, Address};
+use super::attached::Attached;
 use super::exit_code::Failure;
 use super::inside::{Inside, Process};
-use super::ls::{age_of, others_attached, since_1970};
+use super::ls::{age_of, since_1970};
 use super::object::Object;
-use super::rm::is_stale;
+use super::stale::is_stale;
 use super::{output, table};
 use crate::segment::{Release, Segment};
 
 /// Show a segment: its objects, what is in them, and who holds them
 #[derive(Args)]
 #[command(after_help = "\
-Looks without taking a lock. --json prints one object with the keys name, path, bytes, created (seconds \
+Looks without taking a lock. Who waits for a lock is listed after the first tenth of a second. --json prints one object with the keys name, path, bytes, created (seconds \
 since 1970), age_s, release, temporary, stale, creator {pid, command, alive}, attached [{pid, command}], and objects, a list with the \
-keys object, kind, type, length, value, closed, available, generation, broken, lost, holders and waiters [{pid, command}], recoveries and error.
+keys object, kind, type, length, value, other_keys, closed, available, generation, broken, lost, holders and waiters [{pid, command}], recoveries and error. The value of a map is an object of its keys; those that are \
+not UTF-8 are in other_keys, a list of {hex, value}, two hexadecimal digits a byte.
 
 Example: shmcount show visits")]
 pub(super) struct Show {
@@ -54,7 +56,7 @@ struct Creator {
 
 impl Show {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let segment = Segment::open(&self.name.segment)?;
+        let segment = self.name.open_segment()?;
         let objects = self.objects(&segment)?;
         let shown = Shown::of(&segment, &objects);
         match self.json {
@@ -73,6 +75,8 @@ impl Show {
 
 impl Shown {
     fn of(segment: &Segment, objects: &[Object]) -> Self {
+        let attached = Attached::to([segment]);
+        let pids = attached.of(segment);
         Self {
             name: segment.name().to_owned(),
             path: segment.path().display().to_string(),
@@ -84,9 +88,9 @@ impl Shown {
                 Release::Exchange => "exchange",
             },
             temporary: segment.is_temporary(),
-            stale: is_stale(segment),
+            stale: is_stale(segment, &attached),
             creator: Creator::of(segment),
-            attached: attached(segment),
+            attached: pids.map(|pids| pids.iter().copied().map(Process::of_pid).collect()),
             objects: inside(segment, objects),
         }
     }
@@ -139,12 +143,6 @@ impl Creator {
             false => format!("{}, which has ended", self.process.told()),
         }
     }
-}
-
-/// Returns who else has a segment open; nothing, when `/proc` does not tell.
-fn attached(segment: &Segment) -> Option<Vec<Process>> {
-    let pids = others_attached(segment)?;
-    Some(pids.into_iter().map(Process::of_pid).collect())
 }
 
 /// Looks into objects, and at who waits for their locks.

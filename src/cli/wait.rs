@@ -85,7 +85,8 @@ impl Wait {
     }
 
     fn wait_for_number(&self, object: &Object, condition: Condition) -> Result<(), Failure> {
-        match Number::of(object)?.wait_until(condition, self.timeout)? {
+        let waited = Number::of(object)?.wait_until(condition, self.timeout);
+        match waited.map_err(|failure| failure.about(&self.name))? {
             Ok(value) if self.json => self.tell_as_json(value),
             Ok(value) => output::line(value),
             Err(value) => Err(self.not_so(&format!("is {value}"), &condition.to_string())),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::address::Address;
 use super::args;
 use super::exit_code::{Failure, USAGE};
 use super::output;
@@ -129,10 +130,10 @@ impl<E: Into<Failure>> From<E> for NotHeld {
 }
 
 /// Opens the segment, or makes it; a path, as flock(1) takes, is told what to be instead.
-pub(super) fn open_or_create(options: &SegmentOptions, name: &str) -> Result<Segment, Failure> {
+pub(super) fn open_or_create(options: &SegmentOptions, name: &Address) -> Result<Segment, Failure> {
     // Of NAME/OBJECT, this is what comes before the first slash.
-    if !matches!(name, "" | "." | "..") {
-        return Ok(options.open_or_create(name)?);
+    if !matches!(&*name.segment, "" | "." | "..") {
+        return name.open_or_create(options);
     }
     Err(Failure::Error {
         code: USAGE,

@@ -23,7 +23,7 @@ use crate::sys::terminal::Keys;
 #[derive(Args)]
 #[command(after_help = "\
 On a terminal until q or Ctrl-C; elsewhere a line for each object and look. --json prints a line for each \
-look: a list of objects with the keys object, value, and per_second, which is null at first.
+look: a list of objects with the keys object, value, other_keys (as of `shmcount show`), and per_second, which is null at first.
 
 Example: shmcount watch visits --interval 0.5")]
 pub(super) struct Watch {
@@ -50,7 +50,7 @@ struct Look {
 impl Watch {
     pub(super) fn run(self) -> Result<(), Failure> {
         // One that is removed meanwhile is shown on, as whoever has it open uses it on.
-        let segment = Segment::open(&self.name.segment)?;
+        let segment = self.name.open_segment()?;
         let screen = Screen::new(self.json)?;
         let mut before: Option<Look> = None;
         for turn in 1.. {
@@ -98,6 +98,7 @@ impl Look {
             json!({
                 "object": object.object,
                 "value": object.value,
+                "other_keys": object.other_keys,
                 "per_second": self.rate(object, before),
             })
         };

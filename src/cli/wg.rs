@@ -11,7 +11,7 @@ use super::args;
 use super::command::Command;
 use super::exit_code::{self, Failure, WRONG};
 use super::object::Object;
-use crate::segment::Segment;
+use crate::segment::SegmentOptions;
 use crate::sync::{Finished, WaitGroup, WaitGroupError};
 use crate::sys::ward::End;
 
@@ -97,8 +97,12 @@ impl Wg {
     fn act(&self) -> Result<(), Failure> {
         let group = self.open()?;
         match self.action {
-            Action::Add => Ok(group.add(self.tasks.unwrap_or(1))?),
-            Action::Done => Ok(group.done()?),
+            Action::Add => group
+                .add(self.tasks.unwrap_or(1))
+                .map_err(|error| Failure::from(error).about(&self.name)),
+            Action::Done => group
+                .done()
+                .map_err(|error| Failure::from(error).about(&self.name)),
             _ => wait(&group, &self.name, self.timeout),
         }
     }
@@ -107,7 +111,9 @@ impl Wg {
     fn run_command(&self) -> Result<u8, Failure> {
         let command = Command::of(self.command.clone())?;
         let group = self.open()?;
-        let task = group.begin()?;
+        let task = group
+            .begin()
+            .map_err(|error| Failure::from(error).about(&self.name))?;
         let status = match command.run(None) {
             Ok(ended @ End::Exited(_)) => {
                 task.done();
@@ -123,7 +129,7 @@ impl Wg {
     fn open(&self) -> Result<WaitGroup, Failure> {
         let name = &self.name;
         if self.create {
-            let segment = Segment::open_or_create(&name.segment)?;
+            let segment = name.open_or_create(&SegmentOptions::new())?;
             if segment.find(&name.object)?.is_none() {
                 return Ok(segment.wait_group(&name.object, TASKS)?);
             }

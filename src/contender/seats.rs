@@ -73,6 +73,12 @@ impl Seats {
         Ok(Self { located })
     }
 
+    /// Tells whether a segment is a run's: no other has seats.
+    pub fn are_in(segment: &Segment) -> bool {
+        let entry = segment.find(NAME).ok().flatten();
+        entry.is_some_and(|entry| entry.kind() == Some(Kind::Words))
+    }
+
     /// Returns a seat.
     ///
     /// # Panics

@@ -245,7 +245,7 @@ impl Entry {
             .name
             .get(..usize::try_from(record.name_length).ok()?)?;
         let name = std::str::from_utf8(name).ok()?.to_owned();
-        (fits && is_valid_name(&name)).then_some(Self {
+        (fits && check_name(&name).is_ok()).then_some(Self {
             name,
             record,
             offset,
@@ -278,11 +278,7 @@ impl<'a> Directory<'a> {
         shape: Shape,
         fill: impl FnOnce(&[AtomicU64]),
     ) -> Result<Entry, Error> {
-        if !is_valid_name(object) {
-            return Err(Error::InvalidObjectName {
-                object: object.to_owned(),
-            });
-        }
+        check_name(object)?;
         let found = match self.find(object)? {
             Some(entry) => entry,
             None => self.insert(object, shape, fill)?,
@@ -389,8 +385,15 @@ impl Record {
     }
 }
 
-fn is_valid_name(object: &str) -> bool {
-    (1..64).contains(&object.len())
+/// Refuses what no object can be called.
+pub(crate) fn check_name(object: &str) -> Result<(), Error> {
+    let is_valid = (1..64).contains(&object.len())
         && !object.contains(['/', '[', ']'])
-        && !object.contains(char::is_control)
+        && !object.contains(char::is_control);
+    match is_valid {
+        true => Ok(()),
+        false => Err(Error::InvalidObjectName {
+            object: object.to_owned(),
+        }),
+    }
 }

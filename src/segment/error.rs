@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::name::Name;
+use super::name::{Name, argument};
 use crate::raw::robust_lock::Refused;
 use crate::sys::process;
 use crate::sys::robust_list::NoRobustList;
@@ -229,9 +229,12 @@ impl Error {
     /// Returns what a person can do about it, if there is something to say.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::NotFound { name } => Some(format!("make it with `shmcount create {name}`")),
+            Self::NotFound { name } => {
+                Some(format!("make it with `shmcount create {}`", name.quoted()))
+            }
             Self::AlreadyExists { name } => Some(format!(
-                "choose another name, or remove it with `shmcount rm {name}`"
+                "choose another name, or remove it with `shmcount rm {}`",
+                name.quoted()
             )),
             Self::Foreign { name, foreign } => foreign.help(name),
             Self::NoSpace { .. } => {
@@ -245,7 +248,8 @@ impl Error {
                 Some("an object is NAME/OBJECT: `shmcount create visits/today`".to_owned())
             }
             Self::OtherShape { name, .. } => Some(format!(
-                "`shmcount show {name}` says what it is; choose another name for another object"
+                "`shmcount show {}` says what it is; choose another name for another object",
+                argument(name)
             )),
             Self::Full { .. } => {
                 Some("make a larger one: `shmcount create OTHER --room BYTES`".to_owned())
@@ -282,7 +286,10 @@ fn help_of_locked(name: &Name, refused: Refused) -> String {
     };
     match holder {
         Some(pid) => format!("look at it with `ps -p {pid}`: it lives, perhaps stopped"),
-        None => format!("try again, or remove it with `shmcount rm {name}`"),
+        None => format!(
+            "try again, or remove it with `shmcount rm {}`",
+            name.quoted()
+        ),
     }
 }
 
@@ -292,14 +299,15 @@ impl Foreign {
             Self::Owner { .. } => Some("segments are private to the user who made them".to_owned()),
             // `shmcount rm` cannot open it either.
             Self::Mode { found, .. } if found & 0o400 == 0 => {
-                Some(format!("remove it with `rm /dev/shm/shmcount.{name}`"))
+                Some(format!(
+"remove it with `rm {}`", argument(&format!("/dev/shm/shmcount.{name}"))))
             }
             Self::FileType { .. } => Some(format!("look at /dev/shm/shmcount.{name}")),
             Self::PidNamespace { .. } => Some(
                 "let both see the same processes, e.g. `docker run --pid=container:ID --ipc=container:ID`"
                     .to_owned(),
             ),
-            _ => Some(format!("remove it with `shmcount rm {name}`")),
+            _ => Some(format!("remove it with `shmcount rm {}`", name.quoted())),
         }
     }
 }

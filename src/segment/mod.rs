@@ -46,6 +46,8 @@ pub use directory::{Entry, Kind, Shape};
 pub use error::{Error, Foreign};
 pub use located::Located;
 pub use name::Name;
+#[cfg(feature = "cli")]
+pub(crate) use name::argument;
 pub use object::{Object, Room};
 pub use options::{Release, SegmentOptions, Spin};
 #[cfg(feature = "cli")]

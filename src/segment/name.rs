@@ -52,6 +52,11 @@ impl Name {
         &self.0
     }
 
+    /// Returns the name as an argument of a command that can be copied to a shell.
+    pub(crate) fn quoted(&self) -> String {
+        argument(&self.0)
+    }
+
     pub(super) fn file(&self) -> String {
         format!("{}{}", Self::PREFIX, self.0)
     }
@@ -60,5 +65,39 @@ impl Name {
 impl fmt::Display for Name {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
+    }
+}
+
+/// Quotes a text for a shell, if it has to be; what looks like an option is no option behind `--`.
+pub(crate) fn argument(text: &str) -> String {
+    let is_plain = |sign: char| sign.is_alphanumeric() || "_./:@%+=,-".contains(sign);
+    let word = match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    };
+    match text.starts_with('-') {
+        true => format!("-- {word}"),
+        false => word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_would_take_apart_is_quoted() {
+        for (text, expected) in [
+            ("visits", "visits"),
+            ("über/all", "über/all"),
+            ("two words", "'two words'"),
+            ("hits[3]", "'hits[3]'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("-n", "-- -n"),
+            ("", "''"),
+        ] {
+            assert_eq!(argument(text), expected);
+        }
     }
 }

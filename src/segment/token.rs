@@ -88,6 +88,16 @@ impl Segment {
         })
     }
 
+    /// Tells whether somebody holds a token of any object. It may have been inherited by what has nothing
+    /// mapped.
+    ///
+    /// # Errors
+    ///
+    /// When the segment has lost its name; whatever the system answers.
+    pub(crate) fn has_tokens_out(&self) -> io::Result<bool> {
+        ByteLock::open(&self.path(), self.mapped.mapping.inode())?.is_locked_elsewhere()
+    }
+
     fn has_its_name(&self) -> io::Result<bool> {
         match FileId::of(&self.path()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

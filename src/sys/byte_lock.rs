@@ -69,6 +69,21 @@ impl ByteLock {
         }
     }
 
+    /// Tells whether another description has any byte locked.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system answers.
+    pub fn is_locked_elsewhere(&self) -> io::Result<bool> {
+        // No length is all that comes after.
+        let mut found = libc::flock {
+            l_len: 0,
+            ..exclusive(0)
+        };
+        fcntl(&self.file, FcntlArg::F_OFD_GETLK(&mut found))?;
+        Ok(found.l_type != libc::F_UNLCK as libc::c_short)
+    }
+
     /// Sleeps until it has locked a byte, or the deadline has passed; returns nothing then.
     ///
     /// The system call knows no deadline. With one, a thread makes the call; it sleeps on when the

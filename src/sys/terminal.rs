@@ -1,12 +1,14 @@
 //! Single keys from a terminal.
 
 use std::io::{self, IsTerminal};
+use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
+use std::ptr;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::signal::Signal;
-use nix::sys::termios::{self, LocalFlags, SetArg, SpecialCharacterIndices, Termios};
+use nix::sys::termios::{self, SetArg, Termios};
 use signal_hook::SigId;
 use signal_hook::low_level;
 
@@ -18,7 +20,8 @@ const ENDING: [Signal; 3] = [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTERM];
 /// Standard input as a terminal that gives each key at once and shows none. Ctrl-C stays a signal; Ctrl-Z
 /// is none meanwhile, for whoever stopped this process would find the terminal so.
 ///
-/// The terminal is as it was when this is dropped, or when a signal ends the process.
+/// The terminal is as it was when this is dropped, when a signal ends the process, and while one that somebody
+/// sent has it stopped. SIGSTOP alone comes unseen; shells set their terminal right themselves then.
 pub struct Keys {
     before: Termios,
     handlers: Vec<SigId>,
@@ -34,18 +37,18 @@ impl Keys {
             return None;
         }
         let before = termios::tcgetattr(&input).ok()?;
-        let mut single = before.clone();
-        single
-            .local_flags
-            .remove(LocalFlags::ICANON | LocalFlags::ECHO);
-        single.control_chars[SpecialCharacterIndices::VSUSP as usize] = libc::_POSIX_VDISABLE;
+        // What nix keeps beside them would not follow changes of its own fields.
+        let mut single: libc::termios = before.clone().into();
+        single.c_lflag &= !(libc::ICANON | libc::ECHO);
+        single.c_cc[libc::VSUSP] = libc::_POSIX_VDISABLE;
         // Before the change, so that none comes between the two.
-        let handlers = ENDING.map(|signal| restore_at(signal, &before));
+        let handlers = ENDING.map(|signal| restore_at(signal, &before)).into_iter();
+        let handlers = handlers.chain([restore_while_stopped(&before, single), set_again(single)]);
         let keys = Self {
-            handlers: handlers.into_iter().flatten().collect(),
+            handlers: handlers.flatten().collect(),
             before,
         };
-        termios::tcsetattr(&input, SetArg::TCSANOW, &single).ok()?;
+        termios::tcsetattr(&input, SetArg::TCSANOW, &single.into()).ok()?;
         Some(keys)
     }
 
@@ -87,12 +90,80 @@ fn restore_at(signal: Signal, before: &Termios) -> Option<SigId> {
     let before: libc::termios = before.clone().into();
     let number = signal as i32;
     let restore_and_end = move || {
-        // SAFETY: it reads the settings, which live as long as the handler, and nothing else.
-        unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, &raw const before) };
+        set(&before);
         // There is no signal that it would not know.
         let _ = low_level::emulate_default_handler(number);
     };
     // SAFETY: both are async-signal-safe: tcsetattr by signal-safety(7), the other by its
     // documentation. Neither panics, and nothing is allocated or freed.
     unsafe { low_level::register(number, restore_and_end) }.ok()
+}
+
+/// Has the signal that Ctrl-Z is elsewhere restore the terminal before it stops the process.
+fn restore_while_stopped(before: &Termios, single: libc::termios) -> Option<SigId> {
+    if process::ignores(Signal::SIGTSTP) {
+        return None;
+    }
+    let before: libc::termios = before.clone().into();
+    let stop = move || {
+        if !is_in_foreground() {
+            return stop_as_if_unhandled();
+        }
+        set(&before);
+        stop_as_if_unhandled();
+        // The kernel stops none for which there is no shell to continue it.
+        set_in_foreground(&single);
+    };
+    // SAFETY: what it calls is async-signal-safe by signal-safety(7); nothing panics, allocates or frees.
+    unsafe { low_level::register(Signal::SIGTSTP as i32, stop) }.ok()
+}
+
+/// Has single keys again when the process goes on in the foreground, however it was stopped.
+fn set_again(single: libc::termios) -> Option<SigId> {
+    let go_on = move || set_in_foreground(&single);
+    // SAFETY: as above.
+    unsafe { low_level::register(Signal::SIGCONT as i32, go_on) }.ok()
+}
+
+/// Does what SIGTSTP does without a handler; returns when the process goes on.
+fn stop_as_if_unhandled() {
+    let number = Signal::SIGTSTP as i32;
+    let mut handled = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: no flags, no signals and no function is what all zeros mean.
+    let mut default: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    default.sa_sigaction = libc::SIG_DFL;
+    // SAFETY: it reads the one action and writes the other, which there is room for.
+    if unsafe { libc::sigaction(number, &raw const default, handled.as_mut_ptr()) } != 0 {
+        return;
+    }
+    // SAFETY: sends a signal to this thread, and touches no memory. It waits: its handler runs.
+    unsafe { libc::raise(number) };
+    let mut only = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: writes an empty set into the room for one.
+    unsafe { libc::sigemptyset(only.as_mut_ptr()) };
+    // SAFETY: the set was made by the line above.
+    unsafe { libc::sigaddset(only.as_mut_ptr(), number) };
+    // SAFETY: reads the set. The signal that waits stops the process here.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, only.as_ptr(), ptr::null_mut()) };
+    // SAFETY: reads the action that was there before.
+    unsafe { libc::sigaction(number, handled.as_ptr(), ptr::null_mut()) };
+}
+
+/// In the background, to change the terminal would stop the process, and it is another's.
+fn set_in_foreground(settings: &libc::termios) {
+    if is_in_foreground() {
+        set(settings);
+    }
+}
+
+fn is_in_foreground() -> bool {
+    // SAFETY: asks the kernel, and touches no memory.
+    let foreground = unsafe { libc::tcgetpgrp(libc::STDIN_FILENO) };
+    // SAFETY: as above.
+    foreground == unsafe { libc::getpgrp() }
+}
+
+fn set(settings: &libc::termios) {
+    // SAFETY: it reads the settings, and nothing else.
+    unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, ptr::from_ref(settings)) };
 }

@@ -14,6 +14,12 @@ impl Name {
         Self(format!("test-{what}-{}-{number}", std::process::id()))
     }
 
+    /// With this at the beginning, which may have any signs.
+    #[allow(dead_code, reason = "not every test program that has this file")]
+    pub fn starting(with: &str) -> Self {
+        Self(format!("{with}{}", &*Self::new("")))
+    }
+
     pub fn path(&self) -> PathBuf {
         Path::new("/dev/shm").join(format!("shmcount.{}", self.0))
     }

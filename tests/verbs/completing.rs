@@ -2,38 +2,90 @@
 
 use std::process::Command;
 
-use crate::program::{SHMCOUNT, finish, shmcount};
+use crate::interactive::Shell;
+use crate::program::shmcount;
 use crate::shared_memory::Name;
 
-/// What bash offers for the last word of a line.
-fn offered(words: &[&str]) -> Vec<String> {
-    let script = r#"
-        source <("$0" completions bash)
-        COMP_WORDS=("$0" "$@")
-        COMP_CWORD=$#
-        _shmcount_or_name "$0" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
-        printf '%s\n' "${COMPREPLY[@]}""#;
-    let mut bash = Command::new("bash");
-    let done = finish(bash.args(["-c", script, SHMCOUNT]).args(words));
-    assert_eq!((done.code, &*done.stderr), (Some(0), ""), "{done:#?}");
-    done.stdout.lines().map(str::to_owned).collect()
+#[test]
+fn names_of_segments_and_objects_are_offered_where_they_can_stand() {
+    let name = Name::new("completed");
+    let (beside, spaced) = (format!("{}/beside", &*name), Name::new("com pleted"));
+    shmcount(&["create", &name]).assert(0, "", &[]);
+    shmcount(&["create", &beside, "lock"]).assert(0, "", &[]);
+    shmcount(&["create", &spaced]).assert(0, "", &[]);
+    let (segment, both) = (vec![&*name], vec![&*name, &*beside]);
+    let begun = &name[..name.len() - 1];
+    for shell in Shell::all() {
+        for (line, expected) in [
+            ("get BEGUN", &both),
+            ("get NAME/", &vec![&*beside]),
+            ("add --create BEGUN", &both),
+            ("wait --until 5 BEGUN", &both),
+            ("lock -n BEGUN", &both),
+            ("lock -w 5 BEGUN", &both),
+            ("event set BEGUN", &both),
+            ("barrier BEGUN", &both),
+            ("barrier wait BEGUN", &both),
+            ("wg wait BEGUN", &both),
+            // What rm takes, and more than one of it.
+            ("rm BEGUN", &segment),
+            ("rm other BEGUN", &segment),
+            // Where a number is, or nothing.
+            ("set NAME BEGUN", &vec![]),
+            ("ls BEGUN", &vec![]),
+            ("man BEGUN", &vec![]),
+        ] {
+            let line = line.replace("BEGUN", begun).replace("NAME", &name);
+            let offered = shell.offers(&format!("shmcount {line}"));
+            assert_eq!(offered, **expected, "{shell:?}: {line}");
+        }
+        // Quoted, as far as the shell does not do that itself.
+        let quoted = match shell {
+            Shell::Fish => spaced.to_string(),
+            _ => spaced.replace(' ', "\\ "),
+        };
+        let offered = shell.offers(&format!("shmcount get {}", &spaced[..8]));
+        assert!(offered.contains(&quoted), "{shell:?}: {offered:?}");
+    }
 }
 
 #[test]
-fn bash_completes_verbs_options_and_names() {
-    let name = Name::new("completed");
-    let beside = format!("{}/beside", &*name);
-    shmcount(&["create", &name]).assert(0, "", &[]);
-    shmcount(&["create", &beside, "lock"]).assert(0, "", &[]);
-    assert_eq!(offered(&["comp"]), ["completions"]);
-    assert_eq!(offered(&["rm", "--st"]), ["--stale"]);
-    let begun = &name[..name.len() - 1];
-    let names = offered(&["get", begun]);
-    assert!(
-        names.contains(&(*name).to_owned()) && names.contains(&beside),
-        "{names:?}"
-    );
-    assert_eq!(offered(&["man", begun]), [""]);
+fn verbs_options_actions_and_commands_are_offered() {
+    for shell in Shell::all() {
+        for (line, expected) in [
+            ("comp", &["completions"][..]),
+            ("rm --", &["--dry-run", "--help", "--stale"]),
+            ("wg ", &["add", "done", "run", "wait"]),
+            ("event ", &["clear", "set", "test", "wait"]),
+            ("create NAME fifo", &["fifo-lock"]),
+            ("man ad", &["add"]),
+            ("completions z", &["zsh"]),
+            ("bench --plot a", &["a-file"]),
+            ("lock NAME basenam", &["basename"]),
+            ("sem NAME -- basenam", &["basename"]),
+            ("wg run NAME -- basenam", &["basename"]),
+            ("run --procs 3 -- basenam", &["basename"]),
+        ] {
+            let offered = shell.offers(&format!("shmcount {line}"));
+            assert_eq!(offered, expected, "{shell:?}: {line}");
+        }
+        // What follows a command is its own: bash is given nothing, and offers files.
+        let expected: &[&str] = if shell == Shell::Bash {
+            &[]
+        } else {
+            &["a-file"]
+        };
+        assert_eq!(
+            shell.offers("shmcount lock NAME ls a"),
+            expected,
+            "{shell:?}"
+        );
+        let options = shell.offers("shmcount lock NAME ls --");
+        assert!(
+            !options.contains(&"--close".to_owned()),
+            "{shell:?}: {options:?}"
+        );
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Every error text, in one snapshot that can be read from top to bottom.
 
+use std::process::Command;
+
 use shmcount::Segment;
 
-use crate::program::shmcount;
+use crate::program::{SHMCOUNT, finish, shmcount};
 use crate::shared_memory::Name;
 
 #[test]
@@ -48,6 +50,8 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         get NAME/other
         get MISSING
         get a//b
+        get NAME/
+        add MISSING//b --create
         gte NAME
         get NAME/array
         get NAME/array[3]
@@ -88,6 +92,9 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         wg done NAME/done
         wg run NAME/tasks
         wg run NAME/tasks true
+        wg run NAME/tasks sleep 5
+        wg add NAME/tasks 1 2
+        wg --creat
         wg run NAME/tasks -- /no/such/program
         wg add NAME/tasks -- true
         wg wait NAME/tasks --timeout 0
@@ -118,11 +125,14 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         add NAME/other[k]
         create NAME/new array
         create NAME/new array --len 0
+        create NAME/new array --len -1
         create NAME/new map
         create NAME/new map --capacity 0
         create NAME/new queue --capacity 0
         add NAME x
         add NAME 1 2
+        add NAME 1e3
+        add NAME 9223372036854775808
         add NAME --creat
         add NAME/most
         add NAME/lock
@@ -134,6 +144,7 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         wait NAME --until 5
         wait NAME --until =>5
         wait NAME --until >5 --timeout soon
+        wait NAME --until >5 --timeout -1
         wait NAME --until >5 --timeout 0
         wait NAME/lock --until >5
         create NAME
@@ -224,9 +235,9 @@ fn missing_object_is_made_as_what_the_verb_takes() {
         (&["close", &wrong], "create NAME queue"),
         (&["wait", &wrong, "--until", "empty"], "create NAME queue"),
         (&["wg", "wait", &wrong], "create NAME wait-group"),
-        (&["barrier", &wrong], "barrier NAME --parties N"),
-        (&["sem", &wrong, "true"], "sem NAME --permits N -- COMMAND"),
-        (&["get", &element], "add 'NAME[k]' --create"),
+        (&["barrier", &wrong], "barrier --parties N NAME"),
+        (&["sem", &wrong, "true"], "sem --permits N NAME COMMAND"),
+        (&["get", &element], "add --create 'NAME[k]'"),
     ] {
         let remedy = format!(
             "help: make it with `shmcount {}`",
@@ -237,6 +248,48 @@ fn missing_object_is_made_as_what_the_verb_takes() {
         shmcount(&["create", &name]).assert(0, "", &[]);
         shmcount(arguments).assert_refused(4, &[&near, &remedy]);
         shmcount(&["rm", &name]).assert(0, "", &[]);
+    }
+}
+
+/// What is copied from a help to a shell makes the same command work.
+#[test]
+fn remedy_for_what_is_missing_is_one() {
+    for what in ["plain", "two words", "-dash", "it's", "$HOME"] {
+        let name = Name::starting(what);
+        for (verb, object) in [
+            ("get NAME", "NAME"),
+            ("get NAME", "NAME/beside"),
+            ("get NAME", "NAME[a key]"),
+            ("show NAME", "NAME/beside"),
+            ("cas NAME 0 1", "NAME/beside"),
+            ("wait --until ==0 NAME", "NAME/beside"),
+            ("event set NAME", "NAME/sign"),
+            ("watch -n 1 NAME", "NAME/beside"),
+            ("close NAME", "NAME/jobs"),
+        ] {
+            let object = object.replace("NAME", &name);
+            let mut words: Vec<&str> = verb.split(' ').collect();
+            let place = words.iter().position(|word| *word == "NAME").unwrap();
+            words[place] = &object;
+            words.insert(place, "--");
+            let done = shmcount(&words);
+            assert_eq!(done.code, Some(4), "{words:?}: {done:#?}");
+            let remedy = done.stderr.lines().find_map(|line| {
+                let (_, command) = line.split_once("make it with `shmcount ")?;
+                command.strip_suffix('`')
+            });
+            let remedy = remedy.unwrap_or_else(|| panic!("{words:?}: {done:#?}"));
+            let mut shell = Command::new("sh");
+            let script = format!("\"$0\" {remedy}");
+            let made = finish(shell.args(["-c", &script, SHMCOUNT]));
+            assert_eq!(
+                (made.code, &*made.stderr),
+                (Some(0), ""),
+                "{remedy}: {made:#?}"
+            );
+            assert_eq!(shmcount(&words).code, Some(0), "{words:?} after {remedy}");
+            Segment::remove_named(&name).unwrap();
+        }
     }
 }
 

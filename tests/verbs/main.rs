@@ -4,6 +4,7 @@
 mod completing;
 mod errors;
 mod help;
+mod interactive;
 mod looking;
 mod making;
 mod numbers;
@@ -16,6 +17,7 @@ mod removing;
 #[path = "../run/shared_memory.rs"]
 mod shared_memory;
 mod shells;
+mod showing;
 mod waiting;
 #[path = "../run/watchdog.rs"]
 mod watchdog;

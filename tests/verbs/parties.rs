@@ -68,7 +68,7 @@ fn barrier_is_made_by_whoever_comes_first_and_has_one_number_of_parties() {
     let name = Name::new("first");
     shmcount(&["barrier", &name]).assert_refused(
         4,
-        &["does not exist", &format!("barrier {} --parties", &*name)],
+        &["does not exist", &format!("barrier --parties N {}", &*name)],
     );
     let first = start(&["barrier", &name, "--parties", "2"]);
     wait_until("it is made", || shmcount(&["get", &name]).stdout == "1\n");

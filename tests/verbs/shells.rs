@@ -81,6 +81,8 @@ fn closed_standard_descriptors_do_no_harm() {
         shmcount get \"$1\" <&-";
     in_every_shell(script, |_, done| done.assert(0, "1\n2\n2\n2\n", &[]));
     // What has nowhere to print its result does nothing.
+    let script = "shmcount rm --stale >&- 2>/dev/null; echo $?";
+    in_every_shell(script, |_, done| done.assert(0, "4\n", &[]));
     let script = "shmcount create \"$1\"; shmcount add \"$1\" >&- 2>/dev/null; echo $?
         shmcount cas \"$1\" 0 5 >&- 2>/dev/null; echo $?; shmcount get \"$1\"";
     in_every_shell(script, |_, done| done.assert(0, "4\n4\n0\n", &[]));
@@ -103,8 +105,16 @@ fn full_disk_is_a_failure_and_not_silence() {
         done.assert(
             0,
             "4\n",
-            &["cannot write to standard output: No space left"],
+            &[
+                "cannot write to standard output: No space left",
+                "help: what was asked for is done",
+            ],
         );
+    });
+    let script = "shmcount push \"$1\" --create text; shmcount pop \"$1\" >/dev/full; echo $?";
+    in_every_shell(script, |_, done| {
+        let says = ["No space left", "the text that was taken out is lost"];
+        done.assert(0, "4\n", &says);
     });
 }
 
