@@ -14,12 +14,17 @@ use super::shared::Shared;
 use super::subject::Stage;
 
 const WAITERS: usize = 4;
-/// The one who sets or clears takes some microseconds for it, to see that it is its turn included.
-const CHANGING_NS: u64 = 20_000;
+/// A waiter is killed so long at most after the round began, on its way to sleep, asleep, or awake.
+const WAKING_NS: u64 = 20_000;
+/// Between saying that it is about to change the event and changing it lies so much, for a kill takes as long
+/// to arrive; the change itself takes a tenth.
+const ABOUT_NS: u64 = 3_000;
 
 /// What they all see. In odd rounds the event is to be set, in even ones to be cleared.
 struct Board {
     round: AtomicU64,
+    /// The last round in which somebody was about to change the event.
+    about: AtomicU64,
     /// The last round in which whoever changes the event has returned from that.
     changed: AtomicU64,
     /// The last round in which each waiter saw the event set.
@@ -40,6 +45,7 @@ pub fn storm(release: Release, kills: usize, seed: u64) -> Result<String, String
     let event = stage.segment.event("main").expect("there is room");
     let board = Shared::new(Board {
         round: AtomicU64::new(0),
+        about: AtomicU64::new(0),
         changed: AtomicU64::new(0),
         woken: Default::default(),
     });
@@ -53,24 +59,26 @@ pub fn storm(release: Release, kills: usize, seed: u64) -> Result<String, String
     storm.waiters = (0..WAITERS).map(|waiter| storm.waiter(waiter)).collect();
     // Who clears it, and who sets it.
     let mut changers = [0, 1].map(|parity| Some(storm.changer(parity)));
-    let mut of_changers = 0;
+    let (mut of_changers, mut inside) = (0, 0);
     for kill in 1..=kills {
         let round = storm.board.round.fetch_add(1, SeqCst) + 1;
         let which = (round % 2) as usize;
-        let until = Duration::from_nanos(storm.random.u64(..CHANGING_NS));
-        let start = Instant::now();
-        while start.elapsed() < until {
-            spin_loop();
-        }
         let failed = |what| format!("{what} after {kill} kills, seed {seed}");
         // Half of them the one who changes the event: killed before, in between or behind.
         let victim = storm.random.usize(..2 * WAITERS);
         if victim < WAITERS {
+            spin(storm.random.u64(..WAKING_NS));
             let fresh = storm.waiter(victim);
             std::mem::replace(&mut storm.waiters[victim], fresh).kill();
         } else {
             of_changers += 1;
+            if !storm.wait_for(|board| board.about.load(SeqCst) == round) {
+                return Err(failed("nobody came to change the event"));
+            }
+            spin(storm.random.u64(..2 * ABOUT_NS));
             changers[which].take().expect("it was started").kill();
+            let is_changed = storm.event.is_set() == (round % 2 == 1);
+            inside += usize::from(is_changed && storm.board.changed.load(SeqCst) != round);
             // Whoever comes next would wake all who sleep. Nobody comes before all have woken by themselves.
             storm.check(round).map_err(failed)?;
             changers[which] = Some(storm.changer(round % 2));
@@ -85,7 +93,8 @@ pub fn storm(release: Release, kills: usize, seed: u64) -> Result<String, String
         }
     }
     Ok(format!(
-        "{kills} kills, {of_changers} of one who set or cleared it; longest until all were awake {:.1} ms; \
+        "{kills} kills, {of_changers} of one who set or cleared it, {inside} of them after it had and before it \
+         returned; longest until all were awake {:.1} ms; \
          seed {seed}",
         storm.longest.as_secs_f64() * 1e3,
     ))
@@ -102,6 +111,8 @@ impl Storm {
                     thread::yield_now();
                     continue;
                 }
+                self.board.about.fetch_max(round, SeqCst);
+                spin(ABOUT_NS);
                 let changed = match parity {
                     1 => self.event.set(),
                     _ => self.event.clear(),
@@ -150,5 +161,12 @@ impl Storm {
             thread::yield_now();
         }
         true
+    }
+}
+
+fn spin(nanoseconds: u64) {
+    let until = Instant::now() + Duration::from_nanos(nanoseconds);
+    while Instant::now() < until {
+        spin_loop();
     }
 }

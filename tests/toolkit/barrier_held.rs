@@ -1,15 +1,17 @@
 //! What a barrier's waits promise while a process is stopped inside its state's lock, or in its places.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use shmcount::raw::watching::SECOND_LOOK_MS;
 use shmcount::{Barrier, BarrierError, BrokenBy, LockError, Segment};
 
-use crate::barrier_held;
+use crate::barrier::have_wait;
 use crate::scribble::{LOCK, Target};
-use crate::semaphore::until_asleep;
 use crate::stage::{Act, Parent, Process, Scratch, Test, acts, tests};
+use crate::{barrier, barrier_held};
 
 pub const TESTS: &[Test] = tests![
     barrier_held::who_gives_up_while_one_is_stopped_inside_is_told_whom_it_waited_for,
@@ -17,10 +19,12 @@ pub const TESTS: &[Test] = tests![
     barrier_held::who_waits_for_a_place_is_told_that_one_is_left,
 ];
 
-pub const ACTS: &[Act] = acts![barrier_held::crowd_in];
+pub const ACTS: &[Act] = acts![barrier_held::visit_once_asleep];
 
 /// Long enough for the lock to be held when it is over.
 const TIMEOUT: Duration = Duration::from_millis(500);
+/// Longer than anything here takes, shorter than the watchdog.
+const PATIENCE: Duration = Duration::from_secs(20);
 const WAITERS: u32 = 0x8000_0000;
 /// Where the slots of a barrier begin: behind the line, and two places of a state of 32 bytes.
 const SLOTS: u64 = 128;
@@ -39,9 +43,7 @@ fn give_up(
     inside.expect("ready");
     let mut other = Process::start("barrier::visit", &[scratch.name(), "3"]);
     other.expect("ready");
-    other.tell("wait");
-    other.expect("waiting");
-    until_asleep(&other);
+    have_wait(&mut other);
     let target = Target::of(&scratch, "meeting");
     let given_up = thread::scope(|scope| {
         let waiter = scope.spawn(|| wait(&barrier));
@@ -89,29 +91,34 @@ pub fn a_party_that_gives_up_while_one_is_stopped_inside_breaks_the_barrier() {
     });
 }
 
-/// Of the two places of a barrier of one party, one is taken for ever; the other is what three threads come
-/// for, and the second look, which would help, is put off.
+/// Of the four places of a barrier of two parties three are taken for ever. In the last one somebody is stopped when all
+/// had come; who comes next waits for it, and has no second look that would help.
 pub fn who_waits_for_a_place_is_told_that_one_is_left() {
     let scratch = Scratch::new("places");
     let segment = Segment::create(scratch.name()).expect("the name is new");
-    let _barrier = segment.barrier("meeting", 1).expect("there is room");
+    let barrier = segment.barrier("meeting", 2).expect("there is room");
+    let party = barrier.join().expect("there is a seat");
     let target = Target::of(&scratch, "meeting");
-    target.write_u32(SLOTS + SLOT, std::process::id() | WAITERS);
-    Process::perform("barrier_held::crowd_in", &[scratch.name()]);
+    for slot in 2..5 {
+        target.write_u32(SLOTS + slot * SLOT, std::process::id() | WAITERS);
+    }
+    let [mut first, mut next] = ["barrier::visit", "barrier_held::visit_once_asleep"]
+        .map(|act| Process::start(act, &[scratch.name(), "2"]));
+    first.expect("ready");
+    next.expect("ready");
+    have_wait(&mut first);
+    first.stop();
+    assert_eq!(party.wait().map(|met| met.generation()), Ok(0));
+    have_wait(&mut next);
+    first.signal(Signal::SIGCONT);
+    first.expect("met 0");
+    let met = party.wait_timeout(PATIENCE).map(|met| met.generation());
+    assert_eq!(met, Ok(1));
+    next.expect("met 1");
 }
 
-/// Argument 0 names the segment.
-pub fn crowd_in(parent: Parent) {
-    SECOND_LOOK_MS.store(3_600_000, std::sync::atomic::Ordering::Relaxed);
-    let segment = Segment::open(parent.argument(0)).expect("it is there");
-    let barrier = segment.barrier("meeting", 1).expect("it is there");
-    thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                for _ in 0..2_000 {
-                    barrier.wait().expect("it is never broken");
-                }
-            });
-        }
-    });
+/// As `barrier::visit`, without a second look.
+pub fn visit_once_asleep(parent: Parent) {
+    SECOND_LOOK_MS.store(3_600_000, Relaxed);
+    barrier::visit(parent);
 }
