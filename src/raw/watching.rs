@@ -7,8 +7,9 @@
 //! watcher leaves its announcement, which costs one wake-up. `docs/ARCHITECTURE.md` has the argument
 //! whole.
 //!
-//! Of a slot's death the kernel tells one sleeper on the slot's word. Who finds, when it is woken, that a
-//! slot was emptied while it slept wakes all others, before anything else and while the lock is pending.
+//! Of a slot's death the kernel tells one sleeper on the slot's word. Who is woken there, or finds when it is
+//! woken that a slot was emptied while it slept, wakes all others, before anything else and while the lock
+//! is pending.
 
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::committed::{Committed, Line};
 use super::patience::Patience;
 use super::protocol::{Announced, Protocol};
 use super::shareable::Shareable;
-use super::slot::Slot;
+use super::slot::{Occupant, Slot};
 use crate::sys::atomic::{Relaxed, SeqCst};
 use crate::sys::clock::Deadline;
 use crate::sys::futex::{self, Awake, Futex};
@@ -25,7 +26,8 @@ use crate::sys::robust_list::Thread;
 
 /// After how many milliseconds who sleeps beside slots looks at them again. Two things need it: the kernel
 /// lets nobody sleep on more than 128 words; and of a death it tells one sleeper. Killed with that news,
-/// the sleeper has it passed on by way of the lock's word, but not while somebody living holds the lock.
+/// the sleeper has it passed on by way of the lock's word, but not while somebody living holds the lock, nor
+/// where the one that is told sleeps for the lock and not beside the slots.
 ///
 /// Tests put it off, so that a wake-up that is lost shows.
 #[doc(hidden)]
@@ -60,12 +62,14 @@ impl<'a, T: Shareable> Committed<'a, T> {
         wanted: impl FnMut(&T) -> bool,
         deadline: Option<Deadline>,
     ) -> Result<T, Unsatisfied<T>> {
-        self.wait_until_beside(me, &[], wanted, deadline)
+        let mut wanted = wanted;
+        self.wait_until_beside(me, &[], |value, _| wanted(value), deadline)
     }
 
     /// As [`wait_until`](Self::wait_until), where `wanted` looks at some slots as well: it is asked
     /// again when the thread in one of them dies, and when one is left by
-    /// [`leave_slot`](Self::leave_slot).
+    /// [`leave_slot`](Self::leave_slot). It has to hold of [`Seen`], too, if an empty slot is what is wanted;
+    /// else whoever takes a slot that was empty or dead has to commit something before it can leave it.
     ///
     /// # Errors
     ///
@@ -74,17 +78,18 @@ impl<'a, T: Shareable> Committed<'a, T> {
         self,
         me: Thread,
         slots: &[Slot],
-        mut wanted: impl FnMut(&T) -> bool,
+        mut wanted: impl FnMut(&T, Seen<'_>) -> bool,
         deadline: Option<Deadline>,
     ) -> Result<T, Unsatisfied<T>> {
         let value = self.load();
-        if wanted(&value) {
+        if wanted(&value, Seen(&[])) {
             return Ok(value);
         }
         loop {
-            // The word before the value: a death that we do not see in the value, we see here.
+            // The word before the value: a death that we do not see in the value, we see here. One look: who
+            // sleeps on a dead owner's word is not woken when the next one dies too, for it is the same again.
             let death = self.line.lock.death_watch();
-            if self.line.lock.is_orphaned() {
+            if Occupant::in_word(death.1) == Occupant::Dead {
                 self.stand_in(me);
                 continue;
             }
@@ -93,7 +98,10 @@ impl<'a, T: Shareable> Committed<'a, T> {
             // The slots before `wanted` looks at them, for the same reason as the word.
             let words = words_to_sleep_on(death, changed, slots);
             let value = self.load();
-            if wanted(&value) {
+            if wanted(
+                &value,
+                Seen(words.get(WORDS_BEFORE_SLOTS..).unwrap_or_default()),
+            ) {
                 return Ok(value);
             }
             if self.line.lock.owner() == Some(me.tid()) {
@@ -132,8 +140,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     #[cold]
     fn tell_of_leaving(self, me: Thread, index: usize) {
         // Whoever is queued on the sequence wakes. Whoever is not yet comes to the slot's word later, and
-        // finds it changed, if it was not empty before as well: then the commit below helps, or the second
-        // look. So no lock is needed, whose holder may be stopped.
+        // finds it changed, or does not want it empty. So no lock is needed, whose holder may be stopped.
         let was_one_asleep = futex::wake_all(self.line.sequence_futex());
         if index >= MOST_SLOTS {
             // Nobody sleeps on its word, so the sequence has to move. Refused to who holds the lock: that
@@ -186,9 +193,11 @@ impl<'a, T: Shareable> Committed<'a, T> {
         // us queued there already, though the word may be free again as it was.
         let on_all = |until| futex::wait_any(words, until);
         let awake = self.protocol.sleep(on_all, changed, announced, deadline);
-        if awake == Awake::Woken {
-            // While the lock is pending: killed before, the kernel wakes another one here.
-            if is_one_emptied(slots, words) {
+        if let Awake::Woken(through) = awake {
+            // While the lock is pending: killed before, the kernel wakes another one here. On a slot's word it
+            // wakes for a death only. That may have been passed on to us by way of the lock's word; and the slot
+            // may be as empty as when we read it, if somebody came to it before we slept.
+            if through >= WORDS_BEFORE_SLOTS || is_one_emptied(slots, words) {
                 futex::wake_all(self.line.sequence_futex());
             }
             self.stand_in(me);
@@ -256,6 +265,19 @@ fn second_look() -> Duration {
 }
 
 type Watched<'a> = (Futex<'a>, u32);
+
+/// The words of slots as one sleeps on them, read before `wanted` looks at the slots themselves.
+#[derive(Clone, Copy)]
+pub struct Seen<'a>(&'a [Watched<'a>]);
+
+impl Seen<'_> {
+    /// Tells whether nobody living was in one of them. Who wants that must not sleep then, whoever is there
+    /// now: left again, the slot is as empty as it was, and the kernel sees no difference.
+    pub fn was_one_free(self) -> bool {
+        let is_free = |word| Occupant::in_word(word).living().is_none();
+        self.0.iter().any(|(_, word)| is_free(*word))
+    }
+}
 
 fn words_to_sleep_on<'a>(
     death: Watched<'a>,

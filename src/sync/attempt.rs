@@ -18,7 +18,7 @@ use crate::sys::robust_list::Thread;
 /// How long who does not want to wait waits for another thread inside a change all the same. A change
 /// takes less than a microsecond, but its process may be off the processor for some turns of 4 ms;
 /// more means that it was stopped.
-const PATIENCE: Duration = Duration::from_millis(50);
+pub(super) const PATIENCE: Duration = Duration::from_millis(50);
 
 /// How long to try.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::error::{AcquireError, Holder};
 use crate::raw::slot::{Occupant, Slot};
-use crate::raw::watching::Unsatisfied;
+use crate::raw::watching::{Seen, Unsatisfied};
 use crate::segment::{Claim, Error, Kind, Object, Room, Segment};
 use crate::sys::clock::Deadline;
 use crate::sys::robust_list::Thread;
@@ -152,7 +152,8 @@ impl Semaphore {
             if slots.iter().all(is_mine) {
                 return Err(AcquireError::AllHeldByCaller);
             }
-            let one_is_free = |_: &u64| slots.iter().any(is_free);
+            let one_is_free =
+                |_: &u64, seen: Seen<'_>| seen.was_one_free() || slots.iter().any(is_free);
             match (self.object.state()).wait_until_beside(me, slots, one_is_free, deadline) {
                 Ok(_) => {}
                 Err(Unsatisfied::TimedOut(_)) => {

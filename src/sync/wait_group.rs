@@ -14,7 +14,7 @@ use bytemuck::{Pod, Zeroable};
 use super::error::{LockError, WaitGroupError};
 use super::value_guard::ValueGuard;
 use crate::raw::slot::{Occupant, Slot};
-use crate::raw::watching::Unsatisfied;
+use crate::raw::watching::{Seen, Unsatisfied};
 use crate::segment::{Claim, Error, Kind, Object, Room, Segment};
 use crate::sys::atomic::{Acquire, Release};
 use crate::sys::clock::Deadline;
@@ -320,7 +320,8 @@ impl WaitGroup {
         }
         let start = self.object.state().load();
         let mut finished = None;
-        let is_over = |_: &State| {
+        // Who takes on a task commits that, so none is taken on and done that the sequence does not tell of.
+        let is_over = |_: &State, _: Seen<'_>| {
             finished = self.finished_since(&start);
             finished.is_some()
         };

@@ -50,8 +50,9 @@ impl<'a> Futex<'a> {
 /// Why a sleep ended. Whatever it was, the caller looks at its words again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awake {
-    /// Somebody woke the sleeper, through at least one of its words.
-    Woken,
+    /// Somebody woke the sleeper, through at least one of its words: the one of this index. Linux names the
+    /// last of them, and promises only that it is one.
+    Woken(usize),
     /// A word did not hold what was expected of it, or a signal came.
     Early,
     /// The deadline passed.
@@ -147,8 +148,7 @@ fn wake(word: Futex<'_>, most: i32) -> i64 {
 
 fn awake(result: i64) -> Awake {
     match result {
-        // Which word it was says little: it may have been woken through both.
-        0.. => Awake::Woken,
+        0.. => Awake::Woken(result as usize),
         _ => match std::io::Error::last_os_error().raw_os_error() {
             Some(libc::ETIMEDOUT) => Awake::TimedOut,
             Some(libc::EAGAIN | libc::EINTR) => Awake::Early,

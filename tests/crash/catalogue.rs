@@ -7,6 +7,7 @@ use shmcount::{Release, Value};
 
 use super::condvar_storm;
 use super::death_notice;
+use super::event_storm;
 use super::making;
 use super::of_array;
 use super::of_barrier;
@@ -93,7 +94,7 @@ pub fn tests() -> Vec<Test> {
         .collect()
 }
 
-fn object_storms(name: &'static str, release: Release) -> [Test; 2] {
+fn object_storms(name: &'static str, release: Release) -> [Test; 3] {
     let test = |claim: &str, play: Box<dyn Fn() -> Result<(), String>>| Test {
         name: format!("{claim}::{name}"),
         is_ignored: false,
@@ -113,6 +114,14 @@ fn object_storms(name: &'static str, release: Release) -> [Test; 2] {
             Box::new(move || {
                 let report = condvar_storm::storm(release, kills_or(500), seed())?;
                 println!("{SAY}condvar storm, {name} release: {report}");
+                Ok(())
+            }),
+        ),
+        test(
+            "a_storm_leaves_nobody_asleep_beside_a_set_event",
+            Box::new(move || {
+                let report = event_storm::storm(release, kills_or(1_000), seed())?;
+                println!("{SAY}event storm, {name} release: {report}");
                 Ok(())
             }),
         ),

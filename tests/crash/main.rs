@@ -10,6 +10,7 @@
 mod catalogue;
 mod condvar_storm;
 mod death_notice;
+mod event_storm;
 mod interleaving;
 mod making;
 mod of_array;

@@ -10,6 +10,7 @@
 //! `cargo test --test model` runs the small bounds. `-- --include-ignored --nocapture
 //! --test-threads=1` adds the large ones and prints the table, with a readable trace for each twin.
 
+mod beside;
 mod broken;
 mod built;
 mod death;
@@ -20,6 +21,7 @@ mod kernel;
 mod leave;
 mod memory;
 mod moves;
+mod promise;
 mod recover;
 mod report;
 mod scenario;

@@ -17,9 +17,14 @@ pub enum Address {
     Sequence,
     Recoveries,
     Watched,
+    /// The words of slots and their notes, for those who wait beside some.
+    FirstSlot,
+    SecondSlot,
+    FirstNote,
+    SecondNote,
 }
 
-const ADDRESSES: usize = 7;
+const ADDRESSES: usize = 11;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Memory([u8; ADDRESSES]);
@@ -34,9 +39,10 @@ impl Memory {
     }
 }
 
-/// The most stores a process has under way: value, sequence, word. Every next round starts with a
+/// The most stores a process has under way: a note, value, sequence, word, and the word of a
+/// slot. Every next round starts with a
 /// compare-and-swap, which empties the buffer.
-const DEPTH: usize = 3;
+const DEPTH: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Store {
@@ -51,7 +57,7 @@ pub struct Buffer([Option<Store>; DEPTH]);
 impl Buffer {
     pub fn push(&mut self, store: Store) {
         let free = self.0.iter_mut().find(|slot| slot.is_none());
-        *free.expect("a process has at most three stores under way") = Some(store);
+        *free.expect("a process has at most five stores under way") = Some(store);
     }
 
     pub fn pop_oldest(&mut self) -> Option<Store> {

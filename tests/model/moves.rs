@@ -13,12 +13,12 @@ pub enum Class {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct Move {
+pub struct Move<S = State> {
     pub actor: usize,
     pub what: &'static str,
     pub woken: Option<usize>,
     pub class: Class,
-    pub next: State,
+    pub next: S,
 }
 
 /// One process about to do one step.

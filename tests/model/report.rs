@@ -12,7 +12,7 @@ use crate::symmetry::{canonical, canonical_order, renamed};
 use crate::word;
 
 /// One line of the table: what took part, and what it cost.
-pub fn row(scenario: &Scenario, outcome: &Outcome) -> String {
+pub fn row(scenario: &Scenario, outcome: &Outcome<State>) -> String {
     let protocol = scenario
         .twin
         .map_or("built".to_owned(), |twin| format!("{twin:?}"));
@@ -62,7 +62,7 @@ fn roles(scenario: &Scenario) -> String {
 
 /// The counter-example, a line a step. Along the path processes change places and generations their
 /// names; `Names` undoes that, so that everybody keeps the name he began with.
-pub fn trace(scenario: &Scenario, violation: &Violation) -> String {
+pub fn trace(scenario: &Scenario, violation: &Violation<State>) -> String {
     let mut names = Names::default();
     let mut moves = Vec::new();
     let mut text = format!("{:?}:\n", violation.fault);

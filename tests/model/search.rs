@@ -1,21 +1,14 @@
 //! Breadth first through every state, so that a counter-example is as short as any.
 //!
-//! Checked in each state: at most one process is inside, and the value is what was last committed.
-//! Checked where nothing can happen but a kill or a time-out: everybody is done, and all that was
-//! committed is there. Checked over all states: progress never goes in a circle. There are finitely
+//! Checked in each state, and where nothing can happen but a kill or a time-out: what the [`Model`] says
+//! is wrong there. Checked over all states: progress never goes in a circle. There are finitely
 //! many states, so from every one of them, whatever the order of steps, every run without further
 //! kills reaches an end, and every end is a good one: stronger than that one can be reached.
 
 use std::time::{Duration, Instant};
 
-use crate::inside::Inside;
-use crate::memory::Address;
-use crate::moves::{self, Class, Move};
-use crate::scenario::{Role, Scenario};
-use crate::state::{Pc, Process, State};
-use crate::symmetry::canonical;
-use crate::visited::Visited;
-use crate::{watch, word};
+use crate::moves::{Class, Move};
+use crate::visited::{Parted, Visited};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -25,39 +18,55 @@ pub enum Fault {
     Endless,
 }
 
-pub struct Outcome {
+/// What is searched.
+pub trait Model {
+    type State: Parted;
+
+    fn initial(&self) -> Self::State;
+
+    /// The same for all states that mean the same.
+    fn canonical(&self, state: &Self::State) -> Self::State;
+
+    fn collect(&self, state: &Self::State, moves: &mut Vec<Move<Self::State>>);
+
+    /// What is wrong wherever it is so.
+    fn fault_in(&self, state: &Self::State) -> Option<Fault>;
+
+    /// What is wrong where nothing happens any more by itself.
+    fn fault_at_end(&self, state: &Self::State) -> Option<Fault>;
+}
+
+pub struct Outcome<S> {
     pub states: usize,
     pub elapsed: Duration,
-    pub violation: Option<Violation>,
+    pub violation: Option<Violation<S>>,
 }
 
-pub struct Violation {
+pub struct Violation<S> {
     pub fault: Fault,
     /// The states from the first one to the faulty one, one move apart up to symmetry.
-    pub path: Vec<State>,
+    pub path: Vec<S>,
 }
 
-struct Search<'a> {
-    scenario: &'a Scenario<'a>,
-    visited: Visited,
+struct Search<'a, M: Model> {
+    model: &'a M,
+    visited: Visited<M::State>,
     parents: Vec<u32>,
     /// Progress moves only: state `i` leads to `targets[starts[i]..starts[i + 1]]`.
     starts: Vec<usize>,
     targets: Vec<u32>,
 }
 
-pub fn search(scenario: &Scenario) -> Outcome {
+pub fn search<M: Model>(model: &M) -> Outcome<M::State> {
     let begun = Instant::now();
     let mut search = Search {
-        scenario,
+        model,
         visited: Visited::new(),
         parents: vec![0],
         starts: vec![0],
         targets: Vec::new(),
     };
-    search
-        .visited
-        .insert(&canonical(scenario, &State::initial(scenario)));
+    search.visited.insert(&model.canonical(&model.initial()));
     let violation = search.run().map(|(fault, index)| Violation {
         fault,
         path: search.path(index),
@@ -69,7 +78,7 @@ pub fn search(scenario: &Scenario) -> Outcome {
     }
 }
 
-impl Search<'_> {
+impl<M: Model> Search<'_, M> {
     fn run(&mut self) -> Option<(Fault, usize)> {
         let mut moves = Vec::new();
         let mut index = 0;
@@ -82,14 +91,14 @@ impl Search<'_> {
         self.endless().map(|index| (Fault::Endless, index))
     }
 
-    fn expand(&mut self, index: usize, moves: &mut Vec<Move>) -> Option<Fault> {
+    fn expand(&mut self, index: usize, moves: &mut Vec<Move<M::State>>) -> Option<Fault> {
         let state = self.visited.get(index);
-        if let Some(fault) = fault_in(&state) {
+        if let Some(fault) = self.model.fault_in(&state) {
             return Some(fault);
         }
-        moves::collect(self.scenario, &state, moves);
+        self.model.collect(&state, moves);
         for step in moves.iter() {
-            let (target, is_new) = self.visited.insert(&canonical(self.scenario, &step.next));
+            let (target, is_new) = self.visited.insert(&self.model.canonical(&step.next));
             if is_new {
                 self.parents.push(index as u32);
             }
@@ -99,9 +108,7 @@ impl Search<'_> {
         }
         self.starts.push(self.targets.len());
         let is_end = moves.iter().all(|step| step.class != Class::Progress);
-        is_end
-            .then(|| fault_at_end(self.scenario, &state))
-            .flatten()
+        is_end.then(|| self.model.fault_at_end(&state)).flatten()
     }
 
     /// Takes away, again and again, the states that no remaining progress leads to. What is left
@@ -129,7 +136,7 @@ impl Search<'_> {
         &self.targets[self.starts[index]..self.starts[index + 1]]
     }
 
-    fn path(&mut self, mut index: usize) -> Vec<State> {
+    fn path(&mut self, mut index: usize) -> Vec<M::State> {
         let mut path = vec![self.visited.get(index)];
         while index != 0 {
             index = self.parents[index] as usize;
@@ -138,37 +145,4 @@ impl Search<'_> {
         path.reverse();
         path
     }
-}
-
-fn fault_in(state: &State) -> Option<Fault> {
-    if state
-        .processes
-        .iter()
-        .filter(|process| process.is_inside())
-        .count()
-        > 1
-    {
-        return Some(Fault::TwoInside);
-    }
-    let lost = |(me, process): (usize, &Process)| {
-        process.pc == Pc::Inside(Inside::Commit) && state.load(me, Address::Value) != state.commits
-    };
-    state
-        .processes
-        .iter()
-        .enumerate()
-        .any(lost)
-        .then_some(Fault::CommitLost)
-}
-
-fn fault_at_end(scenario: &Scenario, state: &State) -> Option<Fault> {
-    let is_done = |(process, role): (&Process, &Role)| {
-        matches!(process.pc, Pc::Finished | Pc::Dead)
-            || watch::may_sleep_for_ever(process, *role, &state.memory)
-    };
-    let free = word::owner(state.memory.get(Address::Word)).is_none();
-    if !free || !state.processes.iter().zip(scenario.roles).all(is_done) {
-        return Some(Fault::Stuck);
-    }
-    (state.memory.get(Address::Value) != state.commits).then_some(Fault::CommitLost)
 }

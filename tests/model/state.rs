@@ -13,6 +13,7 @@ use crate::recover::Recover;
 use crate::scenario::Scenario;
 use crate::sleep::Sleep;
 use crate::tell::Tell;
+use crate::visited::Parted;
 use crate::watch::Watch;
 use crate::word_flag::WordFlag;
 
@@ -109,6 +110,28 @@ pub struct State {
     pub kills: u8,
     /// Commits issued so far: a ghost, read by the checks only.
     pub commits: u8,
+}
+
+impl Parted for State {
+    type Process = Process;
+    type Shared = (Memory, u8, u8);
+
+    fn shared(&self) -> Self::Shared {
+        (self.memory, self.kills, self.commits)
+    }
+
+    fn processes(&self) -> &[Process; MOST] {
+        &self.processes
+    }
+
+    fn whole((memory, kills, commits): Self::Shared, processes: [Process; MOST]) -> Self {
+        Self {
+            memory,
+            processes,
+            kills,
+            commits,
+        }
+    }
 }
 
 impl State {

@@ -8,11 +8,22 @@ use std::hash::Hash;
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-use crate::memory::Memory;
-use crate::state::{MOST, Process, State};
+use crate::state::MOST;
 
 /// 4 processes of 24 bits, and 32 bits for what they share.
 const PROCESS_BITS: usize = 24;
+
+/// A state, made of its processes and of what they share.
+pub trait Parted: Copy {
+    type Process: Copy + Eq + Hash;
+    type Shared: Copy + Eq + Hash;
+
+    fn shared(&self) -> Self::Shared;
+
+    fn processes(&self) -> &[Self::Process; MOST];
+
+    fn whole(shared: Self::Shared, processes: [Self::Process; MOST]) -> Self;
+}
 
 struct Numbers<T> {
     number: FxHashMap<T, u32>,
@@ -35,24 +46,18 @@ impl<T: Copy + Eq + Hash> Numbers<T> {
     }
 }
 
-type Shared = (Memory, u8, u8);
-
-fn shared(state: &State) -> Shared {
-    (state.memory, state.kills, state.commits)
-}
-
-pub struct Visited {
-    shared: Numbers<Shared>,
-    processes: Numbers<Process>,
+pub struct Visited<S: Parted> {
+    shared: Numbers<S::Shared>,
+    processes: Numbers<S::Process>,
     keys: Vec<u128>,
     /// Open addressing: an index into `keys` plus one, or 0.
     slots: Vec<u32>,
     /// The state last asked for. Those inserted next differ from it in one process or two, so most
     /// of their numbers are known without a look-up.
-    last: Option<(State, u128)>,
+    last: Option<(S, u128)>,
 }
 
-impl Visited {
+impl<S: Parted> Visited<S> {
     pub fn new() -> Self {
         Self {
             shared: Numbers::new(),
@@ -67,24 +72,19 @@ impl Visited {
         self.keys.len()
     }
 
-    pub fn get(&mut self, index: usize) -> State {
+    pub fn get(&mut self, index: usize) -> S {
         let key = self.keys[index];
-        let (memory, kills, commits) = self.shared.known[shared_number(key) as usize];
+        let shared = self.shared.known[shared_number(key) as usize];
         let processes = std::array::from_fn(|process| {
             self.processes.known[process_number(key, process) as usize]
         });
-        let state = State {
-            memory,
-            processes,
-            kills,
-            commits,
-        };
+        let state = S::whole(shared, processes);
         self.last = Some((state, key));
         state
     }
 
     /// The index of a state, and whether it is new.
-    pub fn insert(&mut self, state: &State) -> (usize, bool) {
+    pub fn insert(&mut self, state: &S) -> (usize, bool) {
         let key = self.key(state);
         if (self.keys.len() + 1) * 3 > self.slots.len() * 2 {
             self.grow();
@@ -98,7 +98,7 @@ impl Visited {
         (self.keys.len() - 1, true)
     }
 
-    fn key(&mut self, state: &State) -> u128 {
+    fn key(&mut self, state: &S) -> u128 {
         let number = self.number_of_shared(state);
         (0..MOST).rev().fold(u128::from(number), |key, process| {
             let number = self.number_of_process(state, process);
@@ -107,17 +107,19 @@ impl Visited {
         })
     }
 
-    fn number_of_shared(&mut self, state: &State) -> u32 {
+    fn number_of_shared(&mut self, state: &S) -> u32 {
         match &self.last {
-            Some((last, key)) if shared(last) == shared(state) => shared_number(*key),
-            _ => self.shared.of(shared(state)),
+            Some((last, key)) if last.shared() == state.shared() => shared_number(*key),
+            _ => self.shared.of(state.shared()),
         }
     }
 
-    fn number_of_process(&mut self, state: &State, process: usize) -> u32 {
-        let wanted = state.processes[process];
+    fn number_of_process(&mut self, state: &S, process: usize) -> u32 {
+        let wanted = state.processes()[process];
         match &self.last {
-            Some((last, key)) if last.processes[process] == wanted => process_number(*key, process),
+            Some((last, key)) if last.processes()[process] == wanted => {
+                process_number(*key, process)
+            }
             _ => self.processes.of(wanted),
         }
     }

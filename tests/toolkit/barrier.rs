@@ -64,7 +64,7 @@ fn party(scratch: &Scratch, parties: u32) -> Process {
 }
 
 /// Has a party wait, and returns when it sleeps.
-fn have_wait(process: &mut Process) {
+pub fn have_wait(process: &mut Process) {
     process.tell("wait");
     process.expect("waiting");
     until_asleep(process);

@@ -4,6 +4,7 @@
 mod array;
 mod attached;
 mod barrier;
+mod barrier_held;
 mod bytes_queue;
 mod circles;
 mod condvar;
@@ -129,7 +130,19 @@ const ACTS: &[Act] = acts![
 ];
 
 fn main() -> ExitCode {
-    let tests = [TESTS, semaphore::TESTS, barrier::TESTS, wait_group::TESTS];
-    let acts = [ACTS, semaphore::ACTS, barrier::ACTS, wait_group::ACTS];
+    let tests = [
+        TESTS,
+        semaphore::TESTS,
+        barrier::TESTS,
+        barrier_held::TESTS,
+        wait_group::TESTS,
+    ];
+    let acts = [
+        ACTS,
+        semaphore::ACTS,
+        barrier::ACTS,
+        barrier_held::ACTS,
+        wait_group::ACTS,
+    ];
     stage::run(&tests.concat(), &acts.concat())
 }

@@ -12,9 +12,10 @@ mod state;
 use std::fmt;
 use std::time::Duration;
 
+use super::attempt::PATIENCE;
 use super::error::{BarrierError, BrokenBy, LockError};
 use super::value_guard::ValueGuard;
-use crate::raw::watching::Unsatisfied;
+use crate::raw::watching::{Seen, Unsatisfied};
 use crate::segment::{Claim, Error, Kind, Object, Room, Segment};
 use crate::sys::clock::Deadline;
 use crate::sys::robust_list::Thread;
@@ -121,7 +122,9 @@ impl Barrier {
     ///
     /// # Errors
     ///
-    /// [`BarrierError::TimedOut`]; as [`wait`](Self::wait).
+    /// [`BarrierError::TimedOut`]; as [`wait`](Self::wait). [`BarrierError::Lock`] with
+    /// [`LockError::TimedOut`] when a process was stopped in the middle of coming or leaving: if that is the
+    /// last one to come, the others may have met all the same.
     pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
         self.visit(Some(timeout))
     }
@@ -243,9 +246,15 @@ impl Barrier {
             }
             self.wait_for_place(me, timeout)?;
         };
-        let outcome = self.finish(me, arrived, timeout);
-        // Whoever still waits does so in a later generation, or hears of the state.
-        claim.leave_untold();
+        let outcome = self.finish(me, &claim, arrived, timeout);
+        match &outcome {
+            // Nobody was told of that.
+            Err(BarrierError::Lock(_)) => drop(claim),
+            // One may wait for a place.
+            _ if self.circle().free_place().is_none() => drop(claim),
+            // Whoever still waits does so in a later generation, or hears of the state.
+            _ => claim.leave_untold(),
+        }
         outcome
     }
 
@@ -267,11 +276,16 @@ impl Barrier {
     fn finish(
         &self,
         me: Thread,
+        claim: &Claim<'_, State>,
         (arrival, is_leader): (Arrival, bool),
         timeout: Option<Timeout>,
     ) -> Result<BarrierWaitResult, BarrierError> {
         if !is_leader {
-            self.wait_for_others(me, arrival, timeout)?;
+            let waited = self.wait_for_others(me, arrival, timeout);
+            if let Err(BarrierError::Lock(_)) = waited {
+                state::give_up(claim.slot(), arrival);
+            }
+            waited?;
         }
         Ok(BarrierWaitResult {
             is_leader,
@@ -287,7 +301,7 @@ impl Barrier {
     ) -> Result<(), BarrierError> {
         let deadline = timeout.map(|timeout| timeout.deadline);
         loop {
-            let is_over = |state: &State| {
+            let is_over = |state: &State, _: Seen<'_>| {
                 state.outcome(arrival).is_some() || self.circle().fault(state).is_some()
             };
             let slots = self.object.slots();
@@ -301,7 +315,7 @@ impl Barrier {
                 Err(Unsatisfied::HeldByCaller(_)) => return Err(LockError::HeldByCaller.into()),
             };
             // Somebody died, left, or waits no longer: all others have to know.
-            let mut state = self.lock(me, None)?;
+            let mut state = self.lock(me, timeout.map(Timeout::with_patience))?;
             self.look(&mut state);
             if let Some(outcome) = state.outcome(arrival) {
                 return outcome.map_err(BarrierError::Broken);
@@ -336,6 +350,12 @@ impl Timeout {
             timeout,
             deadline: Deadline::after(timeout),
         }
+    }
+
+    /// However short the time may be, who is only busy with the lock is waited for.
+    fn with_patience(self) -> Self {
+        let deadline = self.deadline.max(Deadline::after(PATIENCE));
+        Self { deadline, ..self }
     }
 
     fn given(this: Option<Self>) -> Duration {

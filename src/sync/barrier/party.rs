@@ -41,7 +41,7 @@ impl<'a> Party<'a> {
         let claim = seat.map(|seat| {
             // Who joins a broken barrier waits for its reset with the others.
             barrier.look_at_the_dead_in(seat, &mut state);
-            barrier.take(me, seat)
+            barrier.take(me, seat, &mut state)
         });
         let claim = claim.transpose()?;
         match claim.flatten() {
@@ -80,7 +80,7 @@ impl<'a> Party<'a> {
     ///
     /// # Errors
     ///
-    /// [`BarrierError::TimedOut`]; as [`wait`](Self::wait).
+    /// As [`Barrier::wait_timeout`], and as [`wait`](Self::wait).
     pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_within(Some(timeout))
     }
@@ -94,7 +94,7 @@ impl<'a> Party<'a> {
         let timeout = timeout.map(Timeout::new);
         let state = self.barrier.enter(me, timeout)?;
         let arrived = self.barrier.arrive(state, &self.claim);
-        self.barrier.finish(me, arrived, timeout)
+        self.barrier.finish(me, &self.claim, arrived, timeout)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::state::{self, State};
 use super::{Barrier, Timeout};
 use crate::raw::slot::Occupant;
-use crate::raw::watching::Unsatisfied;
+use crate::raw::watching::{Seen, Unsatisfied};
 use crate::segment::Claim;
 use crate::sync::error::{BarrierError, LockError};
 use crate::sync::value_guard::ValueGuard;
@@ -29,7 +29,7 @@ impl Barrier {
         };
         self.look_at_the_dead_in(place, state);
         match state.broken_by() {
-            None => Ok(self.take(me, place)?),
+            None => Ok(self.take(me, place, state)?),
             Some(by) => Err(BarrierError::Broken(by)),
         }
     }
@@ -43,17 +43,28 @@ impl Barrier {
     }
 
     /// Claims a slot that nobody living is in. Under the lock.
+    ///
+    /// Where others may sleep who have read the slot's word as it is when the caller dies or leaves, that is
+    /// committed: one who sees the caller there and then sleeps finds the sequence moved, if not the word.
+    /// A place that nobody died in needs none: it is left empty when something was committed since.
     pub(super) fn take(
         &self,
         me: Thread,
         index: usize,
+        state: &mut ValueGuard<'_, State>,
     ) -> Result<Option<Claim<'_, State>>, LockError> {
         // Before the name: a named slot that nobody is in was left.
         me.check_room()?;
         // Before the claim: killed right behind it, the notes are not those of another.
         state::name(&self.object.slots()[index], std::process::id());
         let claimed = self.object.claim(me, index)?;
-        Ok(claimed.map(|(claim, _)| claim))
+        let is_seat = index < self.parties();
+        Ok(claimed.map(|(claim, before)| {
+            if is_seat || before == Occupant::Dead {
+                state.note_taking();
+            }
+            claim
+        }))
     }
 
     /// Waits while all places are with processes that have not left a generation that has ended.
@@ -63,7 +74,8 @@ impl Barrier {
         timeout: Option<Timeout>,
     ) -> Result<(), BarrierError> {
         let deadline = timeout.map(|timeout| timeout.deadline);
-        let is_free = |_: &State| self.circle().free_place().is_some();
+        let is_free =
+            |_: &State, seen: Seen<'_>| seen.was_one_free() || self.circle().free_place().is_some();
         let state = self.object.state();
         match state.wait_until_beside(me, self.circle().places, is_free, deadline) {
             Ok(_) => Ok(()),

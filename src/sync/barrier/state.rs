@@ -14,7 +14,7 @@
 //!
 //! So arriving, leaving and dying commit nothing. What is committed is that a generation has ended, and
 //! that the barrier is broken. Notes are written under the state's lock, by whoever is about to occupy
-//! the slot or does.
+//! the slot or does; but for one who could not get the lock in its time, and gives up without.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -22,8 +22,10 @@ use crate::raw::slot::{Occupant, Slot};
 use crate::sync::error::BrokenBy;
 use crate::sys::atomic::{Acquire, Release};
 
-/// Of a slot's notes, which says in which generation the occupant arrived, plus one.
+/// Of a slot's notes, which says in which generation the occupant arrived, plus one; and whether it gave up.
 const ARRIVED: usize = 0;
+/// It arrived in that generation and does not wait for its end.
+const GAVE_UP: u64 = 1 << 63;
 /// Which names the occupant's process.
 const PROCESS: usize = 1;
 
@@ -47,7 +49,8 @@ pub struct State {
     resets: u32,
     cause: u32,
     culprit: u32,
-    reserved: u32,
+    /// How many slots were taken that others may have seen left or dead.
+    takings: u32,
 }
 
 /// When somebody arrived: what it needs to tell how that generation ended.
@@ -84,6 +87,11 @@ impl State {
         self.resets = self.resets.wrapping_add(1);
         self.cause = WHOLE;
         self.complete();
+    }
+
+    /// Notes that a slot was taken, so that there is something to commit.
+    pub fn note_taking(&mut self) {
+        self.takings = self.takings.wrapping_add(1);
     }
 
     pub fn complete(&mut self) {
@@ -138,6 +146,10 @@ impl Circle<'_> {
         let died = |place: &&Slot| place.occupant() == Occupant::Dead && has_arrived(place, state);
         if let Some(place) = self.places.iter().find(died) {
             return Some(BrokenBy::Death(process(place)));
+        }
+        let gave_up = |slot: &&Slot| has_given_up(slot, state);
+        if let Some(slot) = self.seats.iter().chain(self.places).find(gave_up) {
+            return Some(BrokenBy::Timeout(process(slot)));
         }
         // Who left is missed by those who are still there. When nobody is, all is as if it were new.
         left.filter(|_| self.is_anybody_there(state))
@@ -210,6 +222,18 @@ pub fn name(slot: &Slot, pid: u32) {
 pub fn arrive(slot: &Slot, state: &State) {
     // Release: as in `name`.
     slot.notes[ARRIVED].store(state.generation.wrapping_add(1), Release);
+}
+
+/// Has the occupant of a slot, which has arrived, wait no longer. Without the lock: whoever ends the generation
+/// at this moment may have counted it.
+pub fn give_up(slot: &Slot, arrival: Arrival) {
+    let gave_up = arrival.generation.wrapping_add(1) | GAVE_UP;
+    // Release: as in `name`.
+    slot.notes[ARRIVED].store(gave_up, Release);
+}
+
+fn has_given_up(slot: &Slot, state: &State) -> bool {
+    slot.notes[ARRIVED].load(Acquire) == state.generation.wrapping_add(1) | GAVE_UP
 }
 
 fn vacate(slot: &Slot) {

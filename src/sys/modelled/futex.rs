@@ -133,20 +133,26 @@ fn wake(word: Futex<'_>, most: usize) -> usize {
 
 fn sleep_on(words: &[(Futex<'_>, u32)], deadline: Option<Deadline>) -> Awake {
     let sleeper = Arc::new(Sleeper::new());
-    let unchanged = words
-        .iter()
-        .all(|(word, expected)| word.queue_if_holds(*expected, &sleeper));
+    let queues = |(word, expected): &&(Futex<'_>, u32)| word.queue_if_holds(*expected, &sleeper);
+    let queued = words.iter().take_while(queues).count();
+    let unchanged = queued == words.len();
     if unchanged && deadline.is_none_or(|_| clock::call_at_deadline(&sleeper)) {
         sleeper.sleep();
     }
-    for (word, _) in words {
+    let mut woken_through = 0;
+    for (index, (word, _)) in words[..queued].iter().enumerate() {
         let is_other = |other: &Arc<Sleeper>| !Arc::ptr_eq(other, &sleeper);
-        word.queue.locked(|sleepers| sleepers.retain(is_other));
+        word.queue.locked(|sleepers| {
+            if sleepers.iter().all(is_other) {
+                woken_through = index;
+            }
+            sleepers.retain(is_other);
+        });
     }
     // A thread that slept was switched out and in again.
     fence(SeqCst);
     if sleeper.was_woken.load(Unseen) {
-        Awake::Woken
+        Awake::Woken(woken_through)
     } else if unchanged {
         Awake::TimedOut
     } else {
