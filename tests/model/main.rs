@@ -4,7 +4,8 @@
 //! of them and the kernel's work at a death step by step. `enter`, `sleep`, `inside`, `recover`,
 //! `leave`, `tell`, `watch` and `doze` are the protocol as the library runs it, a step an access to
 //! shared memory or a system call; `memory`, `kernel` and `death` are the machine under it; `search`
-//! looks at every state. `built` claims that nothing goes wrong, and `broken` that the model would
+//! looks at every state for what breaks the `promise`. `turns` and `beside` are models of their own, of what
+//! stands on the lock. `built` claims that nothing goes wrong, and `broken` that the model would
 //! have noticed.
 //!
 //! `cargo test --test model` runs the small bounds. `-- --include-ignored --nocapture

@@ -43,7 +43,7 @@ enum Word<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awake {
     /// Somebody woke the sleeper, through at least one of its words.
-    Woken,
+    Woken(usize),
     /// A word did not hold what was expected of it.
     Early,
     /// The deadline passed.

@@ -123,7 +123,7 @@ fn model_finds_news_that_is_kept_or_told_late() {
     );
 }
 
-/// It was built like this once. The other two were, too.
+/// It was built like this once, and like the next two.
 #[test]
 fn model_finds_news_that_is_not_seen_in_the_words() {
     let roles = &[AwaitsAll, AwaitsAll, Begins];

@@ -17,6 +17,7 @@ mod report;
 mod state;
 mod steps;
 mod wait;
+mod wanted;
 
 use std::cell::Cell;
 
