@@ -293,14 +293,13 @@ impl<T: Shareable + PartialEq> Value<T> {
     ///
     /// The value that was there instead, as the inner error; as [`lock`](Self::lock).
     pub fn compare_exchange(&self, current: T, new: T) -> Result<Result<T, T>, LockError> {
-        self.update(|value| {
-            let found = *value;
-            if found == current {
-                *value = new;
-                Ok(found)
-            } else {
-                Err(found)
-            }
+        let mut guard = self.lock()?;
+        let found = *guard;
+        Ok(if found == current {
+            *guard = new;
+            Ok(found)
+        } else {
+            Err(found)
         })
     }
 }

@@ -170,16 +170,23 @@ impl WaitGroup {
         loop {
             let mut state = self.lock(me)?;
             self.forget_settled(&state);
-            if let Some(index) = self.position(Occupant::None) {
+            if let Some(index) = self.position(|slot| slot.occupant() == Occupant::None) {
                 return self.take_on(me, &mut state, index);
             }
-            let Some(index) = self.position(Occupant::Dead) else {
-                let most = self.object.slots().len();
-                return Err(WaitGroupError::TooManyTasks { most });
-            };
-            // Committed before the slot is emptied, which the next turn does, or whoever comes next.
-            state.lost = state.lost.saturating_add(1);
-            state.counted = serial(&self.object.slots()[index]);
+            let is_dead = |slot: &Slot| slot.occupant() == Occupant::Dead;
+            match self.position(|slot| is_dead(slot) && is_lost(slot, &state)) {
+                // Committed before the slot is emptied, which the next turn does, or whoever comes next.
+                Some(index) => {
+                    state.lost = state.lost.saturating_add(1);
+                    state.counted = serial(&self.object.slots()[index]);
+                }
+                // Marked since the look, and nothing was taken on there: the next turn empties it.
+                None if self.position(is_dead).is_some() => {}
+                None => {
+                    let most = self.object.slots().len();
+                    return Err(WaitGroupError::TooManyTasks { most });
+                }
+            }
         }
     }
 
@@ -278,9 +285,8 @@ impl WaitGroup {
         }
     }
 
-    fn position(&self, occupant: Occupant) -> Option<usize> {
-        let mut slots = self.object.slots().iter();
-        slots.position(|slot| slot.occupant() == occupant)
+    fn position(&self, is_it: impl Fn(&Slot) -> bool) -> Option<usize> {
+        self.object.slots().iter().position(is_it)
     }
 
     fn tally(&self, state: &State) -> Tally {

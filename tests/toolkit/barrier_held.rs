@@ -17,6 +17,7 @@ pub const TESTS: &[Test] = tests![
     barrier_held::who_gives_up_while_one_is_stopped_inside_is_told_whom_it_waited_for,
     barrier_held::a_party_that_gives_up_while_one_is_stopped_inside_breaks_the_barrier,
     barrier_held::who_waits_for_a_place_is_told_that_one_is_left,
+    barrier_held::who_gives_up_waiting_for_a_place_breaks_the_barrier,
 ];
 
 pub const ACTS: &[Act] = acts![barrier_held::visit_once_asleep];
@@ -115,6 +116,24 @@ pub fn who_waits_for_a_place_is_told_that_one_is_left() {
     let met = party.wait_timeout(PATIENCE).map(|met| met.generation());
     assert_eq!(met, Ok(1));
     next.expect("met 1");
+}
+
+/// All places are taken, as if everybody had been stopped on the way out.
+pub fn who_gives_up_waiting_for_a_place_breaks_the_barrier() {
+    let scratch = Scratch::new("no-places");
+    let segment = Segment::create(scratch.name()).expect("the name is new");
+    let barrier = segment.barrier("meeting", 1).expect("there is room");
+    let target = Target::of(&scratch, "meeting");
+    for slot in 1..3 {
+        target.write_u32(SLOTS + slot * SLOT, std::process::id() | WAITERS);
+    }
+    let given_up = barrier.wait_timeout(Duration::from_millis(20));
+    assert!(
+        matches!(given_up, Err(BarrierError::TimedOut { arrived: 0, .. })),
+        "{given_up:?}"
+    );
+    let by = BrokenBy::Timeout(std::process::id());
+    assert_eq!(barrier.broken_by(), Some(by));
 }
 
 /// As `barrier::visit`, without a second look.

@@ -23,6 +23,7 @@ mod semaphore;
 )]
 mod stage;
 
+mod value;
 mod wait_group;
 
 use std::process::ExitCode;
@@ -135,6 +136,7 @@ fn main() -> ExitCode {
         semaphore::TESTS,
         barrier::TESTS,
         barrier_held::TESTS,
+        value::TESTS,
         wait_group::TESTS,
     ];
     let acts = [

@@ -11,6 +11,8 @@ const OBJECT_AFTER_NAME: u64 = 128 - 48;
 pub const LOCK: u64 = 0;
 /// Where a state of up to eight bytes is.
 pub const STATE: u64 = 40;
+/// Where it is counted how often a state was committed.
+pub const SEQUENCE: u64 = 48;
 /// Where the two places of a larger one begin, or the words of an object with a small one.
 pub const BEHIND_LINE: u64 = 64;
 /// Where the words of an object begin whose state has two or three words.
@@ -43,6 +45,13 @@ impl Target {
         let name = windows.position(|window| window == object.as_bytes());
         let begin = name.expect("it is in the directory") as u64 + OBJECT_AFTER_NAME;
         Self { file, begin }
+    }
+
+    pub fn read_u64(&self, at: u64) -> u64 {
+        let mut word = [0; 8];
+        let read = self.file.read_exact_at(&mut word, self.begin + at);
+        read.expect("readable");
+        u64::from_ne_bytes(word)
     }
 
     pub fn write_u64(&self, at: u64, word: u64) {

@@ -321,16 +321,21 @@ impl Barrier {
                 return outcome.map_err(BarrierError::Broken);
             }
             if is_late {
-                let error = self.timed_out(&state, timeout);
-                state.break_by(BrokenBy::Timeout(std::process::id()));
-                return Err(error);
+                return Err(self.break_in_time(&mut state, timeout));
             }
         }
     }
 
-    fn timed_out(&self, state: &State, timeout: Option<Timeout>) -> BarrierError {
+    /// Breaks the barrier because the time of this process is over; returns the error that says so.
+    fn break_in_time(
+        &self,
+        state: &mut ValueGuard<'_, State>,
+        timeout: Option<Timeout>,
+    ) -> BarrierError {
+        let arrived = self.circle().arrived(state);
+        state.break_by(BrokenBy::Timeout(std::process::id()));
         BarrierError::TimedOut {
-            arrived: self.circle().arrived(state),
+            arrived,
             parties: self.parties(),
             timeout: Timeout::given(timeout),
         }

@@ -40,7 +40,7 @@ impl<'a> Party<'a> {
         let seat = barrier.circle().free_seat();
         let claim = seat.map(|seat| {
             // Who joins a broken barrier waits for its reset with the others.
-            barrier.look_at_the_dead_in(seat, &mut state);
+            barrier.look_at_who_was_in(seat, &mut state);
             barrier.take(me, seat, &mut state)
         });
         let claim = claim.transpose()?;

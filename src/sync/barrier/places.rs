@@ -27,17 +27,18 @@ impl Barrier {
         let Some(place) = self.circle().free_place() else {
             return Ok(None);
         };
-        self.look_at_the_dead_in(place, state);
+        self.look_at_who_was_in(place, state);
         match state.broken_by() {
             None => Ok(self.take(me, place, state)?),
             Some(by) => Err(BarrierError::Broken(by)),
         }
     }
 
-    /// Looks again if somebody died in the slot that is about to be taken: since the last look, perhaps, and
-    /// its notes, which say what that means, are about to go. Under the lock.
-    pub(super) fn look_at_the_dead_in(&self, index: usize, state: &mut ValueGuard<'_, State>) {
-        if self.object.slots()[index].occupant() == Occupant::Dead {
+    /// Looks again if somebody died or gave up in the slot that is about to be taken: since the last look,
+    /// perhaps, and its notes, which say what that means, are about to go. Under the lock.
+    pub(super) fn look_at_who_was_in(&self, index: usize, state: &mut ValueGuard<'_, State>) {
+        let slot = &self.object.slots()[index];
+        if slot.occupant() == Occupant::Dead || state::has_given_up(slot, state) {
             self.look(state);
         }
     }
@@ -46,7 +47,8 @@ impl Barrier {
     ///
     /// Where others may sleep who have read the slot's word as it is when the caller dies or leaves, that is
     /// committed: one who sees the caller there and then sleeps finds the sequence moved, if not the word.
-    /// A place that nobody died in needs none: it is left empty when something was committed since.
+    /// A place that nobody died in needs none: it is left when something was committed since, or by one that
+    /// could not have the lock to say that it gave up.
     pub(super) fn take(
         &self,
         me: Thread,
@@ -67,7 +69,8 @@ impl Barrier {
         }))
     }
 
-    /// Waits while all places are with processes that have not left a generation that has ended.
+    /// Waits while all places are with processes that have not left a generation that has ended. Who gives up
+    /// breaks the present one, to which it was to come.
     pub(super) fn wait_for_place(
         &self,
         me: Thread,
@@ -79,7 +82,14 @@ impl Barrier {
         let state = self.object.state();
         match state.wait_until_beside(me, self.circle().places, is_free, deadline) {
             Ok(_) => Ok(()),
-            Err(Unsatisfied::TimedOut(state)) => Err(self.timed_out(&state, timeout)),
+            Err(Unsatisfied::TimedOut(_)) => {
+                let mut state = self.lock(me, timeout.map(Timeout::with_patience))?;
+                self.look(&mut state);
+                Err(match state.broken_by() {
+                    Some(by) => BarrierError::Broken(by),
+                    None => self.break_in_time(&mut state, timeout),
+                })
+            }
             Err(Unsatisfied::HeldByCaller(_)) => Err(LockError::HeldByCaller.into()),
         }
     }

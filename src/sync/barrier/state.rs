@@ -232,7 +232,8 @@ pub fn give_up(slot: &Slot, arrival: Arrival) {
     slot.notes[ARRIVED].store(gave_up, Release);
 }
 
-fn has_given_up(slot: &Slot, state: &State) -> bool {
+/// Tells whether who is or was in a slot came to the present generation, and does not wait for its end.
+pub fn has_given_up(slot: &Slot, state: &State) -> bool {
     slot.notes[ARRIVED].load(Acquire) == state.generation.wrapping_add(1) | GAVE_UP
 }
 
