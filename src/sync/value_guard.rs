@@ -87,6 +87,10 @@ impl<'a, T: Shareable> ValueGuard<'a, T> {
     /// Tells whether the last holder died with the lock in hand. The value is the last one
     /// committed all the same.
     ///
+    /// One taker is told. That may be somebody who waits for the value by
+    /// [`wait_until`](crate::Value::wait_until), which takes the lock over from the dead for a moment and tells
+    /// nobody: [`recoveries`](crate::Value::recoveries) has counted it.
+    ///
     /// Not a method, so that it hides nothing of the value's.
     pub fn owner_died(this: &Self) -> bool {
         this.owner_died

@@ -2,7 +2,7 @@
 //!
 //! `exhaustion` is about what runs out, `creation` about making, finding and removing at once,
 //! `death` about holders that go, `waits` about those who wait, `limits` about what one thread may
-//! hold, and `namespaces` about what processes see of each other.
+//! hold, `namespaces` about what processes see of each other, and `sandbox` about what the kernel refuses.
 
 mod creation;
 mod death;
@@ -10,6 +10,7 @@ mod exhaustion;
 mod limits;
 mod namespaces;
 mod pthread;
+mod sandbox;
 #[allow(
     dead_code,
     unused_imports,
@@ -49,6 +50,18 @@ const TESTS: &[Test] = tests![
     pthread::our_locks_and_robust_mutexes_share_a_list_and_death_frees_both,
     namespaces::another_pid_namespace_is_refused_with_its_remedy,
     namespaces::the_same_namespace_under_another_mount_works,
+    sandbox::scenes::who_sleeps_for_a_lock_gets_it_from_a_release_and_from_a_death,
+    sandbox::scenes::who_stands_in_line_gets_its_turn_from_a_leaver_and_from_a_death,
+    sandbox::scenes::who_waits_for_a_value_sees_it_come,
+    sandbox::scenes::who_waits_for_a_permit_gets_it_from_a_dead_holder_and_from_a_living,
+    sandbox::scenes::who_waits_at_a_barrier_meets_the_other_or_learns_of_its_death,
+    sandbox::scenes::who_waits_for_an_item_or_for_room_gets_it,
+    sandbox::scenes::who_was_not_seen_by_a_plain_release_looks_again,
+    sandbox::scenes::a_segment_says_how_it_is_released_and_plain_is_refused_where_it_cannot_be,
+    sandbox::crowd::sandboxed_processes_that_made_their_segment_count_exactly_under_kills,
+    sandbox::crowd::sandboxed_and_free_processes_count_exactly_under_kills,
+    sandbox::crowd::processes_of_all_sandboxes_at_once_count_exactly_under_kills,
+    sandbox::program::a_run_in_a_sandbox_is_exact_under_kills,
 ];
 
 const ACTS: &[Act] = acts![
@@ -76,6 +89,10 @@ const ACTS: &[Act] = acts![
     pthread::mix,
     namespaces::open_in_another_pid_namespace,
     namespaces::open_under_another_mount,
+    sandbox::enter_at_all,
+    sandbox::player::play,
+    sandbox::crowd::work,
+    sandbox::program::enter_and_exec,
 ];
 
 fn main() -> ExitCode {

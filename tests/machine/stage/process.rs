@@ -148,6 +148,11 @@ impl Parent {
         &self.arguments[index]
     }
 
+    /// Returns all of them.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
     pub fn tell(&self, line: &str) {
         println!("{line}");
     }
