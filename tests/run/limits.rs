@@ -132,7 +132,10 @@ fn too_few_processes_are_an_error() {
     let user = 54_321;
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("shmcount");
-    fs::copy(SHMCOUNT, &program).unwrap();
+    // By another process: what a test forks meanwhile would have the copy open for writing, which keeps it
+    // from being run.
+    let copied = Command::new("cp").arg(SHMCOUNT).arg(&program).status();
+    assert!(copied.unwrap().success());
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     for start in ["spawn", "fork"] {
         let limited = ["run", "--start", start];

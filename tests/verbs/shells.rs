@@ -143,7 +143,10 @@ fn user_without_a_home_can_do_everything() {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(directory.path(), open).unwrap();
     let program = directory.path().join("shmcount");
-    std::fs::copy(SHMCOUNT, &program).unwrap();
+    // By another process: what a test forks meanwhile would have the copy open for writing, which keeps it
+    // from being run.
+    let copied = Command::new("cp").arg(SHMCOUNT).arg(&program).status();
+    assert!(copied.unwrap().success());
     let name = Name::new("nobody");
     let script = "set -e; \"$0\" create \"$1\"; \"$0\" add \"$1\"; \"$0\" show \"$1\" >/dev/null
         \"$0\" ls --names | grep -x \"$1\" >/dev/null; \"$0\" get \"$1\"";
