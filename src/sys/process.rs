@@ -7,11 +7,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::AssertUnwindSafe;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::ptr;
 
+use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal};
 use nix::unistd::{ForkResult, Pid};
 
@@ -203,6 +204,38 @@ pub fn fork(work: impl FnOnce() -> i32) -> io::Result<u32> {
             let status = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(101);
             // SAFETY: _exit runs nothing of the program; the parent's destructors are the parent's.
             unsafe { libc::_exit(status) }
+        }
+    }
+}
+
+/// Waits until a child has ended, and collects it.
+///
+/// # Errors
+///
+/// When it is no child of this process, or was collected before.
+pub fn collect(pid: u32) -> io::Result<ExitStatus> {
+    wait(pid, 0).map(|(_, status)| status)
+}
+
+/// Collects a child if it has ended.
+///
+/// # Errors
+///
+/// When it is no child of this process, or was collected before.
+pub fn try_collect(pid: u32) -> io::Result<Option<ExitStatus>> {
+    let (ended, status) = wait(pid, libc::WNOHANG)?;
+    Ok((ended != 0).then_some(status))
+}
+
+/// Not by nix, for which a death by a real-time signal is an error.
+fn wait(pid: u32, flags: i32) -> io::Result<(i32, ExitStatus)> {
+    let mut status = 0;
+    loop {
+        // SAFETY: waitpid writes the status, and nothing else.
+        match unsafe { libc::waitpid(pid as i32, &raw mut status, flags) } {
+            -1 if Errno::last() == Errno::EINTR => {}
+            -1 => return Err(io::Error::last_os_error()),
+            ended => return Ok((ended, ExitStatus::from_raw(status))),
         }
     }
 }
