@@ -86,6 +86,11 @@ pub fn start_time(pid: u32) -> io::Result<u64> {
     Stat::of(pid).map(|stat| stat.start)
 }
 
+/// Tells whether a process of one thread sleeps, as opposed to runs, or would if it had a processor.
+pub fn is_asleep(pid: u32) -> bool {
+    Stat::of(pid).is_ok_and(|stat| stat.state == b'S')
+}
+
 /// Returns the process that a thread belongs to.
 pub fn of_thread(tid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
@@ -313,6 +318,31 @@ mod tests {
             ..own
         };
         assert!(!reused.is_alive());
+    }
+
+    #[test]
+    fn who_sleeps_is_asleep_whatever_the_name() {
+        let parent = std::process::id();
+        let sleeper = fork(|| {
+            let tied = die_with(parent).and_then(|()| Ok(nix::sys::prctl::set_name(c"four\xc3")?));
+            while tied.is_ok() {
+                nix::unistd::pause();
+            }
+            1
+        });
+        let sleeper = sleeper.expect("there is room");
+        let named = || fs::read(format!("/proc/{sleeper}/comm")).is_ok_and(|n| n == b"four\xc3\n");
+        let start = std::time::Instant::now();
+        let is_late = || start.elapsed().as_secs() > 30;
+        let is_so = || named() && is_asleep(sleeper);
+        while !is_so() && !is_late() {
+            std::thread::yield_now();
+        }
+        let was_asleep = is_so();
+        let pid = Pid::from_raw(sleeper as i32);
+        nix::sys::signal::kill(pid, Signal::SIGKILL).expect("not collected");
+        collect(sleeper).expect("it is our child");
+        assert!(was_asleep);
     }
 
     #[test]
