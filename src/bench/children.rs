@@ -1,11 +1,11 @@
 //! Processes that this one forked, none of which outlives the handle.
 
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::error::Error;
@@ -60,18 +60,14 @@ impl Children {
     pub(super) fn collect(&mut self) -> Result<(), String> {
         let mut bad = None;
         self.running
-            .retain(|pid| match wait(*pid, WaitPidFlag::WNOHANG) {
-                WaitStatus::StillAlive => true,
-                WaitStatus::Exited(_, 0) => false,
-                WaitStatus::Exited(_, code) => {
-                    bad = Some(format!("exited with status {code}"));
+            .retain(|pid| match process::try_collect(raw(*pid)) {
+                Ok(None) => true,
+                Ok(Some(status)) => {
+                    bad = bad.take().or_else(|| bad_end(status));
                     false
                 }
-                WaitStatus::Signaled(_, signal, _) => {
-                    bad = Some(format!("was killed by {signal}"));
-                    false
-                }
-                _ => true,
+                // Somebody else took the status, and with it the news of a bad end.
+                Err(_) => false,
             });
         bad.map_or(Ok(()), Err)
     }
@@ -94,16 +90,21 @@ impl Drop for Children {
 fn end(pid: Pid) {
     // Not waited for yet, so the id is still its own.
     let _ = kill(pid, Signal::SIGKILL);
-    wait(pid, WaitPidFlag::empty());
+    let _ = process::collect(raw(pid));
 }
 
-fn wait(pid: Pid, flags: WaitPidFlag) -> WaitStatus {
-    loop {
-        match waitpid(pid, Some(flags)) {
-            Err(Errno::EINTR) => {}
-            // Somebody else took the status, and with it the news of a bad end.
-            Err(_) => return WaitStatus::Exited(pid, 0),
-            Ok(status) => return status,
-        }
+/// Returns how one ended, if otherwise than with 0.
+fn bad_end(status: ExitStatus) -> Option<String> {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => None,
+        (Some(code), _) => Some(format!("exited with status {code}")),
+        (None, signal) => Some(match Signal::try_from(signal.unwrap_or_default()) {
+            Ok(signal) => format!("was killed by {signal}"),
+            Err(_) => format!("was killed by signal {}", signal.unwrap_or_default()),
+        }),
     }
+}
+
+fn raw(pid: Pid) -> u32 {
+    pid.as_raw() as u32
 }

@@ -4,13 +4,11 @@
 //! the other notes when it is inside. The rest of its life is bounded, so a lock that stays taken
 //! is seen as such.
 
-use std::fs;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde::Serialize;
 
 use super::children::Children;
@@ -23,6 +21,7 @@ use super::spread::Spread;
 use super::yard::Yard;
 use crate::contender::{Contender, Seat, Step};
 use crate::sys::atomic::AtomicU64;
+use crate::sys::process;
 
 /// Who has not got the lock of a dead holder after so long never will: the slowest that does takes a
 /// thousandth of it.
@@ -125,7 +124,7 @@ pub(super) fn kill_holder(plan: &Plan, entrant: Entrant, watch: &Watch) -> Resul
     wait_for(notes.asking, entrant, &mut children, watch)?;
     // From here on nothing but the lock puts it to sleep. One that never sleeps polls.
     let asked = Instant::now();
-    while !is_asleep(waiter) && asked.elapsed() < PATIENCE {
+    while !process::is_asleep(waiter.as_raw() as u32) && asked.elapsed() < PATIENCE {
         watch.look()?;
         // Relaxed, here and below: each note says only that one thing.
         if notes.inside.load(Relaxed) != 0 {
@@ -176,14 +175,6 @@ fn ask(contender: &dyn Contender, notes: &Notes<'_>) -> i32 {
     notes.asking.store(1, Relaxed);
     let added = contender.add(Seat::alone(&words), 1, Some(&mut note));
     i32::from(added.is_err())
-}
-
-/// Tells whether a process sleeps, as opposed to runs, or would if it had a processor.
-fn is_asleep(pid: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The state comes after the name in parentheses, which may hold any of them itself.
-    let state = stat.rsplit_once(") ");
-    state.is_some_and(|(_, state)| state.starts_with('S'))
 }
 
 fn wait_for(

@@ -1,7 +1,7 @@
 //! What a plan must be to make sense.
 
 use super::error::Invalid;
-use super::plan::{Plan, Start, WORKER_VERB};
+use super::plan::{Plan, Start, WORKER_VERB, Work};
 use crate::contender::LockKind;
 
 impl Plan {
@@ -34,6 +34,13 @@ impl Plan {
             .is_some_and(|verb| verb == WORKER_VERB)
         {
             return Err(Invalid::StartedAsWorker);
+        }
+        // A new program would not have it.
+        if matches!(self.work, Work::Closure(_)) && self.start == Start::Spawn {
+            return Err(Invalid::Conflict {
+                one: "--start spawn",
+                other: "a closure as the worker",
+            });
         }
         if !self.has_own_workers() {
             let command = "a command as the worker";

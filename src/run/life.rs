@@ -10,7 +10,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, setpgid};
 
 use super::error::Error;
@@ -213,6 +213,8 @@ fn spawn_program(program: &Program, job: &Job) -> Result<u32, Error> {
 }
 
 /// Tells whether a child has ended, and leaves it to be collected: until then its number is its own.
+///
+/// Of a death by a real-time signal nix makes an error, and it is an end like any other.
 fn has_ended(pid: u32) -> bool {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     !matches!(
@@ -226,14 +228,7 @@ fn end(pid: u32) -> Option<ExitStatus> {
     let _ = killpg(raw(pid), Signal::SIGKILL);
     // It leads no group if it was killed in the middle of its start.
     let _ = kill(raw(pid), Signal::SIGKILL);
-    loop {
-        return match waitpid(raw(pid), None) {
-            Err(Errno::EINTR) => continue,
-            Ok(WaitStatus::Exited(_, code)) => Some(ExitStatus::from_raw(code << 8)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => Some(ExitStatus::from_raw(signal as i32)),
-            _ => None,
-        };
-    }
+    process::collect(pid).ok()
 }
 
 fn raw(pid: u32) -> Pid {

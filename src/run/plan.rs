@@ -170,7 +170,7 @@ impl Plan {
 
     /// Sets how workers come to be [default: fork]. To be spawned, they need a program that calls
     /// [`work_as_told`](super::work_as_told) when its first argument is [`WORKER_VERB`]: this one,
-    /// or a [`worker_program`](Self::worker_program).
+    /// or a [`worker_program`](Self::worker_program). A [`closure`](Self::closure) cannot be spawned.
     pub fn start(mut self, start: Start) -> Self {
         self.start = start;
         self

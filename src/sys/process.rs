@@ -7,11 +7,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::AssertUnwindSafe;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::ptr;
 
+use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal};
 use nix::unistd::{ForkResult, Pid};
 
@@ -83,6 +84,11 @@ impl Origin {
 /// When there is no such process, or `/proc` is not mounted.
 pub fn start_time(pid: u32) -> io::Result<u64> {
     Stat::of(pid).map(|stat| stat.start)
+}
+
+/// Tells whether a process of one thread sleeps, as opposed to runs, or would if it had a processor.
+pub fn is_asleep(pid: u32) -> bool {
+    Stat::of(pid).is_ok_and(|stat| stat.state == b'S')
 }
 
 /// Returns the process that a thread belongs to.
@@ -207,6 +213,38 @@ pub fn fork(work: impl FnOnce() -> i32) -> io::Result<u32> {
     }
 }
 
+/// Waits until a child has ended, and collects it.
+///
+/// # Errors
+///
+/// When it is no child of this process, or was collected before.
+pub fn collect(pid: u32) -> io::Result<ExitStatus> {
+    wait(pid, 0).map(|(_, status)| status)
+}
+
+/// Collects a child if it has ended.
+///
+/// # Errors
+///
+/// When it is no child of this process, or was collected before.
+pub fn try_collect(pid: u32) -> io::Result<Option<ExitStatus>> {
+    let (ended, status) = wait(pid, libc::WNOHANG)?;
+    Ok((ended != 0).then_some(status))
+}
+
+/// Not by nix, for which a death by a real-time signal is an error.
+fn wait(pid: u32, flags: i32) -> io::Result<(i32, ExitStatus)> {
+    let mut status = 0;
+    loop {
+        // SAFETY: waitpid writes the status, and nothing else.
+        match unsafe { libc::waitpid(pid as i32, &raw mut status, flags) } {
+            -1 if Errno::last() == Errno::EINTR => {}
+            -1 => return Err(io::Error::last_os_error()),
+            ended => return Ok((ended, ExitStatus::from_raw(status))),
+        }
+    }
+}
+
 /// Returns the first kilobyte of a file of `/proc`, at once: [`fs::read`] does not know how long it is, and
 /// begins with 32 bytes.
 fn beginning_of(path: &str) -> io::Result<Vec<u8>> {
@@ -280,6 +318,31 @@ mod tests {
             ..own
         };
         assert!(!reused.is_alive());
+    }
+
+    #[test]
+    fn who_sleeps_is_asleep_whatever_the_name() {
+        let parent = std::process::id();
+        let sleeper = fork(|| {
+            let tied = die_with(parent).and_then(|()| Ok(nix::sys::prctl::set_name(c"four\xc3")?));
+            while tied.is_ok() {
+                nix::unistd::pause();
+            }
+            1
+        });
+        let sleeper = sleeper.expect("there is room");
+        let named = || fs::read(format!("/proc/{sleeper}/comm")).is_ok_and(|n| n == b"four\xc3\n");
+        let start = std::time::Instant::now();
+        let is_late = || start.elapsed().as_secs() > 30;
+        let is_so = || named() && is_asleep(sleeper);
+        while !is_so() && !is_late() {
+            std::thread::yield_now();
+        }
+        let was_asleep = is_so();
+        let pid = Pid::from_raw(sleeper as i32);
+        nix::sys::signal::kill(pid, Signal::SIGKILL).expect("not collected");
+        collect(sleeper).expect("it is our child");
+        assert!(was_asleep);
     }
 
     #[test]

@@ -193,8 +193,9 @@ impl Thread {
 
     #[inline]
     fn head(&self) -> &Head {
-        // SAFETY: `head` is the calling thread's own list head, which glibc keeps in the thread's
-        // control block; `Thread` is neither Send nor kept past a fork, so the block is alive.
+        // SAFETY: `head` is the list head of the thread that this was made by, which glibc keeps in the
+        // thread's control block; `Thread` is not Send, so that thread is running. In a forked child, where
+        // guards may keep one, the block is a copy at the same place.
         unsafe { self.head.as_ref() }
     }
 

@@ -33,6 +33,8 @@ const DIRECTORY: &str = "/dev/shm";
 pub const MODE: u32 = 0o600;
 /// What private names begin with. Followed by PID namespace, pid, start time and a number.
 const UNFINISHED: &str = "shmcount~";
+/// Allocated in a fraction of a millisecond, so that a timer that rings every millisecond lets it be done.
+const PIECE: usize = 1 << 20;
 /// A removal takes microseconds; who holds the file this long has been stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Removers hardly ever meet, and flock(2) knows no deadline.
@@ -140,10 +142,32 @@ impl Mapping {
         fs::set_permissions(&path, Permissions::from_mode(MODE))?;
         let open = || File::options().write(true).open(&path);
         let file = with_standard_descriptors(open)??;
-        nix::fcntl::posix_fallocate(&file, 0, size as libc::off_t)?;
+        allocate(size, |begin, length| {
+            nix::fcntl::posix_fallocate(&file, begin as libc::off_t, length as libc::off_t)
+        })?;
         let file = FileId::from(&file.metadata()?);
         Ok(Self { shmem, file })
     }
+}
+
+/// Allocates so many bytes, a piece at a time, by what takes the begin and the length of one.
+///
+/// Before Linux 6.12, tmpfs gives up a piece, and all of it that it had, for any signal with a handler.
+fn allocate(
+    size: usize,
+    mut piece: impl FnMut(usize, usize) -> nix::Result<()>,
+) -> nix::Result<()> {
+    for begin in (0..size).step_by(PIECE) {
+        let length = PIECE.min(size - begin);
+        loop {
+            match piece(begin, length) {
+                Err(Errno::EINTR) => {}
+                Ok(()) => break,
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Opens the file behind a name, for looking at it, without following or waiting for anything.
@@ -310,5 +334,28 @@ fn system_error(error: ShmemError) -> io::Error {
         | ShmemError::MapOpenFailed(errno)
         | ShmemError::UnknownOsError(errno) => io::Error::from_raw_os_error(errno as i32),
         other => io::Error::other(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_that_was_interrupted_is_allocated_again() {
+        let mut done = Vec::new();
+        let mut interrupted = false;
+        let allocated = allocate(2 * PIECE + 1, |begin, length| {
+            interrupted = !interrupted;
+            if interrupted {
+                return Err(Errno::EINTR);
+            }
+            done.push((begin, length));
+            Ok(())
+        });
+        assert_eq!(allocated, Ok(()));
+        assert_eq!(done, [(0, PIECE), (PIECE, PIECE), (2 * PIECE, 1)]);
+        let full = allocate(PIECE, |_, _| Err(Errno::ENOSPC));
+        assert_eq!(full, Err(Errno::ENOSPC));
     }
 }

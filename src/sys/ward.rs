@@ -13,7 +13,6 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -120,7 +119,7 @@ impl Program {
         let mut errno = [0; 4];
         match File::from(failure).read_exact(&mut errno) {
             Ok(()) => {
-                let _ = collect(child, 0);
+                let _ = process::collect(child.as_raw() as u32);
                 let error = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
                 Err(NotRun::Exec(error))
             }
@@ -180,7 +179,8 @@ fn open_mail() -> io::Result<(SignalFd, SigSet)> {
 fn wait_for(child: Pid, mail: &SignalFd) -> io::Result<End> {
     let mut received = SigSet::empty();
     loop {
-        let ended = collect(child, libc::WNOHANG)?;
+        // Children of what this process was before exec may end, too: only this one matters.
+        let ended = process::try_collect(child.as_raw() as u32)?;
         let mut is_silent = true;
         // Read afterwards: what was sent to our whole group has come before any of it can be collected.
         while let Some((signal, is_from_process)) = next_letter(mail)? {
@@ -227,23 +227,6 @@ fn next_letter(mail: &SignalFd) -> io::Result<Option<(Signal, bool)>> {
         };
         if let Ok(signal) = Signal::try_from(letter.ssi_signo as i32) {
             return Ok(Some((signal, letter.ssi_code <= 0)));
-        }
-    }
-}
-
-/// Collects a child if it has ended; without `WNOHANG`, waits for that.
-///
-/// Not by nix, for which a death by a real-time signal is an error. Children of what this process was
-/// before exec may end, too: only this one matters.
-fn collect(child: Pid, flags: i32) -> io::Result<Option<ExitStatus>> {
-    let mut status = 0;
-    loop {
-        // SAFETY: waitpid writes the status, and nothing else.
-        match unsafe { libc::waitpid(child.as_raw(), &raw mut status, flags) } {
-            0 => return Ok(None),
-            -1 if Errno::last() == Errno::EINTR => {}
-            -1 => return Err(io::Error::last_os_error()),
-            _ => return Ok(Some(ExitStatus::from_raw(status))),
         }
     }
 }

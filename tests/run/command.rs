@@ -50,6 +50,16 @@ fn command_that_counts_too_little_is_a_wrong_total() {
 }
 
 #[test]
+fn command_that_is_killed_by_a_real_time_signal_is_named_with_its_number() {
+    let signal = nix::libc::SIGRTMIN();
+    let kill = format!("kill -{signal} $$");
+    let done = script(&["--procs", "1", "--adds", "1"], &kill);
+    let says = format!("failed: killed by signal {signal}\n");
+    assert_eq!(done.code, Some(3), "{done:#?}");
+    assert!(done.stderr.contains(&says), "{done:#?}");
+}
+
+#[test]
 fn command_that_fails_is_named_with_its_status() {
     let done = script(&["--procs", "3", "--adds", "1"], "exit $SHMCOUNT_WORKER");
     assert_eq!(done.code, Some(3), "{done:#?}");

@@ -156,6 +156,15 @@ fn invalid_plans_are_typed_errors() {
     ));
 }
 
+#[test]
+fn closure_cannot_be_spawned() {
+    let plan = Plan::new().procs(1).timeout(LIMIT);
+    let plan = plan.closure(|turn| turn.add_all()).start(Start::Spawn);
+    let error = plan.run().expect_err("a new program does not have it");
+    let says = "--start spawn does not go with a closure as the worker";
+    assert_eq!(error.to_string(), says);
+}
+
 /// A program that plans a run in its `main` and is started as its own worker would start workers
 /// that start workers.
 #[test]

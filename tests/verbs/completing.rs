@@ -23,6 +23,8 @@ fn names_of_segments_and_objects_are_offered_where_they_can_stand() {
             ("wait --until 5 BEGUN", &both),
             ("lock -n BEGUN", &both),
             ("lock -w 5 BEGUN", &both),
+            ("lock --timeout=5 BEGUN", &both),
+            ("sem --permits=4 BEGUN", &both),
             ("event set BEGUN", &both),
             ("barrier BEGUN", &both),
             ("barrier wait BEGUN", &both),
@@ -46,6 +48,28 @@ fn names_of_segments_and_objects_are_offered_where_they_can_stand() {
         };
         let offered = shell.offers(&format!("shmcount get {}", &spaced[..8]));
         assert!(offered.contains(&quoted), "{shell:?}: {offered:?}");
+    }
+}
+
+/// What bash replaces begins behind the colon.
+#[test]
+fn names_with_colons_are_one_word_to_bash() {
+    let name = Name::new("a:colon");
+    shmcount(&["create", &name]).assert(0, "", &[]);
+    let (before, behind) = name.split_once(':').unwrap();
+    for shell in Shell::all()
+        .into_iter()
+        .filter(|shell| *shell == Shell::Bash)
+    {
+        for line in [format!("get {before}:"), format!("get {before}:col")] {
+            assert_eq!(
+                shell.offers(&format!("shmcount {line}")),
+                [behind],
+                "{line}"
+            );
+        }
+        assert_eq!(shell.offers(&format!("shmcount set {} ", &*name)), [""; 0]);
+        assert_eq!(shell.offers("shmcount sem --permits="), [""; 0]);
     }
 }
 

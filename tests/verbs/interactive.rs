@@ -60,7 +60,7 @@ impl Shell {
             .current_dir(here);
         let offered = match self {
             Self::Zsh => by_zsh(&mut shell, directory.path(), line),
-            Self::Bash => said(shell.args(["-c", BASH]).arg("shmcount").args(words(line))),
+            Self::Bash => said(shell.args(["-c", BASH, line]).args(words(line))),
             Self::Fish => said(shell.args(["-N", "-c", FISH]).arg(line)),
         };
         let mut offered: Vec<String> = offered.lines().map(str::to_owned).collect();
@@ -71,14 +71,31 @@ impl Shell {
     }
 }
 
-/// The words behind the first one, of which the last may be empty.
+/// The words behind the first one, of which the last may be empty, broken at `=` and `:` as by bash.
 fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split(' ').skip(1)
+    let words = line.split(' ').skip(1);
+    words.flat_map(|word| {
+        let mut parts = Vec::new();
+        let mut rest = word;
+        while let Some(at) = rest.find(['=', ':']) {
+            let (before, behind) = rest.split_at(at);
+            parts.extend(
+                [before, &behind[..1]]
+                    .into_iter()
+                    .filter(|part| !part.is_empty()),
+            );
+            rest = &behind[1..];
+        }
+        if !rest.is_empty() || parts.is_empty() {
+            parts.push(rest);
+        }
+        parts
+    })
 }
 
 const BASH: &str = r#"
     source "$COMPLETIONS/_shmcount"
-    COMP_WORDS=(shmcount "$@") COMP_CWORD=$#
+    COMP_LINE=$0 COMP_WORDS=(shmcount "$@") COMP_CWORD=$#
     _shmcount_words shmcount "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
     printf '%s\n' "${COMPREPLY[@]}""#;
 

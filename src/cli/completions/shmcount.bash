@@ -3,19 +3,19 @@
 _shmcount_words() {
     _shmcount "$@"
     [[ $COMP_CWORD -ge 2 ]] || return 0
-    local verb=${COMP_WORDS[1]} typed=${COMP_WORDS[COMP_CWORD]} place=0 valued='' word words=''
-    local is_value='' is_over=''
+    local verb=${COMP_WORDS[1]} place=0 valued='' word words='' is_value='' is_over=''
+    local -a whole
+    _shmcount_whole
+    local typed=${whole[-1]}
     case $verb in
         #VALUED
     esac
-    for word in "${COMP_WORDS[@]:2:COMP_CWORD-2}"; do
+    for word in "${whole[@]:2:${#whole[@]}-3}"; do
         if [[ -n $is_value ]]; then
             is_value=''
             continue
         fi
         case $word in
-            # Of --option=value, bash makes three words.
-            =) is_value=1 ;;
             --)
                 is_over=1
                 case $verb:-- in
@@ -33,7 +33,8 @@ _shmcount_words() {
                 ;;
         esac
     done
-    [[ -z $is_value && $typed != '=' ]] || return 0
+    [[ -z $is_value ]] || return 0
+    [[ -n $is_over || $typed != -*=* ]] || { COMPREPLY=() && return 0; }
     [[ -n $is_over || $typed != -* ]] || return 0
     COMPREPLY=()
     case $verb:$place in
@@ -46,6 +47,24 @@ _shmcount_words() {
         #SEGMENTS) _shmcount_names "$typed" / ;;
         #COMMANDS) mapfile -t COMPREPLY < <(compgen -c -- "$typed") ;;
     esac
+    # What is offered takes the place of what is behind the last break.
+    local breaks=${COMP_WORDBREAKS//[!:=]} kept=''
+    [[ -z $breaks || $typed != *["$breaks"]* ]] || kept=${typed%"${typed##*["$breaks"]}"}
+    COMPREPLY=("${COMPREPLY[@]#"$kept"}")
+}
+
+# Puts together what bash broke in the middle, at = and : for example: no blank is between the parts.
+_shmcount_whole() {
+    local line=$COMP_LINE rest part
+    for part in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+        rest=${line#"${line%%[![:space:]]*}"}
+        if [[ ${#whole[@]} -gt 0 && $rest == "$line" && $line == "$part"* ]]; then
+            whole[-1]+=$part
+        else
+            whole+=("$part")
+        fi
+        line=${rest#"$part"}
+    done
 }
 
 # Offers the names that begin as what was typed, quoted, and none with this sign in it.
