@@ -150,13 +150,18 @@ impl Mapping {
     }
 }
 
-/// Allocates so many bytes, a piece at a time, by what takes the begin and the length of one.
+/// Allocates so many bytes by what takes the begin and the length of a piece: at once, so that what has no
+/// room takes none, or a piece at a time.
 ///
 /// Before Linux 6.12, tmpfs gives up a piece, and all of it that it had, for any signal with a handler.
 fn allocate(
     size: usize,
     mut piece: impl FnMut(usize, usize) -> nix::Result<()>,
 ) -> nix::Result<()> {
+    match piece(0, size) {
+        Err(Errno::EINTR) => {}
+        done => return done,
+    }
     for begin in (0..size).step_by(PIECE) {
         let length = PIECE.min(size - begin);
         loop {
@@ -342,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_piece_that_was_interrupted_is_allocated_again() {
+    fn what_was_interrupted_is_allocated_in_pieces() {
         let mut done = Vec::new();
         let mut interrupted = false;
         let allocated = allocate(2 * PIECE + 1, |begin, length| {
@@ -355,7 +360,17 @@ mod tests {
         });
         assert_eq!(allocated, Ok(()));
         assert_eq!(done, [(0, PIECE), (PIECE, PIECE), (2 * PIECE, 1)]);
-        let full = allocate(PIECE, |_, _| Err(Errno::ENOSPC));
-        assert_eq!(full, Err(Errno::ENOSPC));
+    }
+
+    #[test]
+    fn what_is_not_interrupted_is_allocated_or_refused_at_once() {
+        for expected in [Ok(()), Err(Errno::ENOSPC)] {
+            let mut tried = Vec::new();
+            let allocated = allocate(2 * PIECE, |begin, length| {
+                tried.push((begin, length));
+                expected
+            });
+            assert_eq!((allocated, &*tried), (expected, &[(0, 2 * PIECE)][..]));
+        }
     }
 }
