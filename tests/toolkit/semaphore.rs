@@ -241,6 +241,9 @@ pub fn deaths_beyond_the_words_one_can_sleep_on_are_noticed() {
     let mut waiter = waiter(&scratch, MANY);
     last.kill();
     waiter.expect("of a dead one");
+    // It tells first and gives back then.
+    waiter.tell("end");
+    waiter.succeed();
     assert_eq!(semaphore.available(), 1);
     most.kill();
     assert_eq!(semaphore.available(), MANY as usize);
