@@ -111,6 +111,7 @@ say_skipped
 echo "queues" >&2
 fast_items=2000000
 slow_items=16000
+echo
 echo "### Items through one queue, from forked producers to as many consumers, each on one processor"
 for pairs in 1 4; do
     commands=()
@@ -131,6 +132,7 @@ for pairs in 1 4; do
 done
 say_skipped
 
+echo
 echo "### The other objects, from forked processes, each on one processor"
 for procs in 1 2 4; do
     echo "objects, processes: $procs" >&2

@@ -100,9 +100,9 @@ TEXT
   processor that runs a process of ours pass a barrier (\`membarrier\`): up to some 26 µs for the
   sleeper on a busy machine of two processors, and an interruption for those. Locks that are held
   for long, and so slept for, should rather be released by exchange.
-- **Order costs.** None of these locks is handed over in the order of asking. Strict order means a
-  switch of processes for every add once processes outnumber processors, which is slower by one or
-  two orders of magnitude whoever makes the lock.
+- **Order costs.** Only \`fifo\` is handed over in the order of asking. That means a switch of processes for every
+  add once processes outnumber processors, which is slower by two or three orders of magnitude whoever makes the
+  lock.
 - **More processors than these** were not measured. With more of them, more processes fight for one
   cache line at once, and between sockets its way is longer.
 - **A virtual machine** may be given less processor time than it sees; the range from smallest to
