@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Count the instructions of an add and a load: scripts/instructions.sh [--write]
+# Count the instructions of adds, guards and loads: scripts/instructions.sh [--write]
 #
 # Counts do not depend on the machine's mood, so a change can be held to them: fails when one has
 # grown by more than 5 % over benches/instructions.txt. --write puts the new ones there; say in
@@ -41,7 +41,7 @@ each() {
 failed=0
 found=
 printf '%-14s %9s %9s\n' what committed found
-for what in add guard load load-large update-large; do
+for what in add guard counter-add writer-add load load-large update-large; do
     now=$(each "$what")
     before=$(sed -n "s/^$what //p" "$committed" 2>/dev/null || true)
     note=

@@ -319,10 +319,10 @@ impl<'a, T: Shareable> Committed<'a, T> {
         // SAFETY: the caller's promise.
         unsafe { self.line.lock.leave(self.protocol) };
         // Before the lock stops being pending, so that a death here still wakes somebody who comes here.
-        if self.line.owes_wake_ups() {
-            self.line.wake(me, self.protocol);
+        match self.line.owes_wake_ups() {
+            true => self.line.wake_and_rest(me, self.protocol),
+            false => me.clear_pending(),
         }
-        me.clear_pending();
     }
 
     fn place(self, sequence: u64) -> &'a [AtomicU64] {

@@ -218,8 +218,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
             }
         } else if lock.owner().is_none() {
             self.set_pending(me);
-            self.line.wake(me, self.protocol);
-            me.clear_pending();
+            self.line.wake_and_rest(me, self.protocol);
         }
     }
 
@@ -237,10 +236,11 @@ impl Line {
         self.lock.may_have_sleepers() | (self.watched.load(SeqCst) != 0)
     }
 
-    /// Wakes whom a release of the pending lock has to wake: a sleeper, and all who watch.
+    /// Wakes whom a release of the pending lock has to wake, a sleeper and all who watch; then it is pending no
+    /// more. The last thing a release does, so that one that owes nothing saves no registers for it.
     #[cold]
     #[inline(never)]
-    pub(super) fn wake(&self, me: Thread, protocol: Protocol) {
+    pub(super) fn wake_and_rest(&self, me: Thread, protocol: Protocol) {
         if self.lock.may_have_sleepers() {
             self.lock.wake_sleeper(me, protocol);
         }
@@ -251,6 +251,7 @@ impl Line {
             // A newer announcement stays. Nobody can fall asleep on an older one.
             let _ = self.watched.compare_exchange(watched, 0, SeqCst, Relaxed);
         }
+        me.clear_pending();
     }
 
     pub(super) fn sequence_futex(&self) -> Futex<'_> {

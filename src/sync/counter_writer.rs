@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::counter_cell::{Cells, OwnCell, add_alone};
 use crate::sys::atomic::{AtomicU64, Relaxed};
-use crate::sys::robust_list::Thread;
+use crate::sys::robust_list::ThreadId;
 
 /// Adds to a [`Counter`](crate::Counter) from one thread: an add is a load and a store.
 ///
@@ -16,7 +16,8 @@ pub struct CounterWriter<'a> {
     /// Of the own cell, if there is one.
     count: &'a AtomicU64,
     shared: &'a AtomicU64,
-    occupant: Option<Thread>,
+    /// Whose cell it is, or nobody.
+    occupant: ThreadId,
     /// Keeps the cell.
     _own: Option<Rc<OwnCell>>,
 }
@@ -28,7 +29,7 @@ impl<'a> CounterWriter<'a> {
         Self {
             count: own.as_ref().map_or(shared, |own| cells.count_of(own)),
             shared,
-            occupant: own.as_ref().map(|own| own.occupant()),
+            occupant: (own.as_ref()).map_or(ThreadId::NOBODY, |own| own.occupant().id()),
             _own: own,
         }
     }
@@ -36,9 +37,9 @@ impl<'a> CounterWriter<'a> {
     /// Adds, without waiting and without fail. It wraps at 64 bits.
     #[inline(always)]
     pub fn add(&self, by: i64) {
-        match self.occupant {
-            Some(occupant) if !occupant.is_from_before_fork() => add_alone(self.count, by),
-            _ => self.add_among_others(by),
+        match self.has_own_cell() {
+            true => add_alone(self.count, by),
+            false => self.add_among_others(by),
         }
     }
 
@@ -49,9 +50,9 @@ impl<'a> CounterWriter<'a> {
     }
 
     /// Tells whether it has a cell of its own, and does not add by an atomic instruction among others.
+    #[inline(always)]
     pub fn has_own_cell(&self) -> bool {
-        self.occupant
-            .is_some_and(|occupant| !occupant.is_from_before_fork())
+        self.occupant == ThreadId::own()
     }
 
     #[cold]

@@ -2,7 +2,8 @@
 //!
 //! `OWN` keeps the cells; its destructor leaves them. `CACHED` is a look at some of them: an entry is
 //! there only while its cell is, because the end of an [`OwnCell`] removes it. It needs no
-//! destructor, so it can be asked at any time, and then has nothing.
+//! destructor, so it can be asked at any time, and then has nothing. `WITHOUT` says of which counters
+//! the thread has no cell, because none was free.
 
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
@@ -11,11 +12,11 @@ use std::sync::{Arc, Weak};
 
 use super::counter_cell::{Opened, OwnCell};
 use crate::sys::atomic::AtomicU64;
-use crate::sys::robust_list::Thread;
+use crate::sys::robust_list::{Thread, ThreadId};
 
 /// A power of two. Handles are numbered in the order they were opened, so this many in a row do
 /// not get into each other's way.
-const CACHED_AT_ONCE: usize = 8;
+const AT_ONCE: usize = 8;
 /// After how many adds without a cell a thread looks for one again: a look is some 64 cache lines.
 const ADDS_TO_LOOK_AGAIN: u32 = 1_000;
 
@@ -24,10 +25,18 @@ const ADDS_TO_LOOK_AGAIN: u32 = 1_000;
 struct Cached {
     /// Of the handle; 0 is none's.
     id: u64,
-    /// None when no cell was free.
-    count: Option<NonNull<AtomicU64>>,
     /// Whose it is: after a fork, not the child's.
-    occupant: Thread,
+    occupant: ThreadId,
+    count: NonNull<AtomicU64>,
+}
+
+/// That no cell of a handle was free.
+#[derive(Clone, Copy)]
+struct Without {
+    /// Of the handle; 0 is none's.
+    id: u64,
+    /// Who found that.
+    occupant: ThreadId,
     /// How many adds there are before another look for a cell.
     adds_left: u32,
 }
@@ -35,25 +44,37 @@ struct Cached {
 type Kept = (Rc<OwnCell>, Weak<Opened>);
 
 thread_local! {
-    static CACHED: [Cell<Option<Cached>>; CACHED_AT_ONCE] =
-        const { [const { Cell::new(None) }; CACHED_AT_ONCE] };
+    static CACHED: [Cell<Cached>; AT_ONCE] = const { [const { Cell::new(Cached::NONE) }; AT_ONCE] };
+    static WITHOUT: [Cell<Without>; AT_ONCE] = const { [const { Cell::new(Without::NONE) }; AT_ONCE] };
     static OWN: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Cached {
+    const NONE: Self = Self {
+        id: 0,
+        occupant: ThreadId::NOBODY,
+        count: NonNull::dangling(),
+    };
+}
+
+impl Without {
+    const NONE: Self = Self {
+        id: 0,
+        occupant: ThreadId::NOBODY,
+        adds_left: 0,
+    };
 }
 
 /// Passes the count of the thread's cell to `add`, if it is at hand. Tells whether it was.
 #[inline(always)]
 pub(super) fn with_cached(id: u64, add: impl FnOnce(&AtomicU64)) -> bool {
-    let Some(cached) = entry_of(id).filter(|cached| cached.id == id) else {
-        return false;
-    };
-    match cached.count {
-        Some(count) if !cached.occupant.is_from_before_fork() => {
-            // SAFETY: the entry is gone before its cell is, which keeps the count mapped.
-            add(unsafe { count.as_ref() });
-            true
-        }
-        _ => false,
+    let cached = CACHED.with(|cached| cached[place_of(id)].get());
+    let is_its = cached.id == id && cached.occupant == ThreadId::own();
+    if is_its {
+        // SAFETY: the entry is gone before its cell is, which keeps the count mapped.
+        add(unsafe { cached.count.as_ref() });
     }
+    is_its
 }
 
 /// Returns the thread's cell of a counter, claimed now if it has none; none when no cell is free.
@@ -67,13 +88,25 @@ pub(super) fn find_or_claim(opened: &Arc<Opened>) -> Option<Rc<OwnCell>> {
     let own = OWN
         .try_with(|own| Some(find_or_claim_in(&mut *own.try_borrow_mut().ok()?, opened)))
         .ok()??;
-    let count = own.as_ref().map(|own| NonNull::from(own.count()));
-    set_entry(Cached {
-        id,
-        count,
-        occupant: Thread::current(),
-        adds_left: ADDS_TO_LOOK_AGAIN,
-    });
+    let occupant = Thread::current().id();
+    match &own {
+        Some(own) => CACHED.with(|cached| {
+            let count = NonNull::from(own.count());
+            cached[place_of(id)].set(Cached {
+                id,
+                occupant,
+                count,
+            });
+        }),
+        None => WITHOUT.with(|without| {
+            let adds_left = ADDS_TO_LOOK_AGAIN;
+            without[place_of(id)].set(Without {
+                id,
+                occupant,
+                adds_left,
+            });
+        }),
+    }
     own
 }
 
@@ -85,11 +118,13 @@ pub(super) fn leave(id: u64) {
 
 /// Forgets where a cell is that is about to be left.
 pub(super) fn forget_cached(own: &OwnCell) {
-    let count = Some(NonNull::from(own.count()));
-    let is_its = |cached: &Cached| cached.count == count;
-    if entry_of(own.id()).as_ref().is_some_and(is_its) {
-        CACHED.with(|cached| cached[place_of(own.id())].set(None));
-    }
+    let count = NonNull::from(own.count());
+    CACHED.with(|cached| {
+        let entry = &cached[place_of(own.id())];
+        if entry.get().count == count {
+            entry.set(Cached::NONE);
+        }
+    });
 }
 
 fn find_or_claim_in(own: &mut Vec<Kept>, opened: &Arc<Opened>) -> Option<Rc<OwnCell>> {
@@ -106,30 +141,27 @@ fn find_or_claim_in(own: &mut Vec<Kept>, opened: &Arc<Opened>) -> Option<Rc<OwnC
 
 /// Tells whether no cell was free a moment ago.
 fn is_to_do_without(id: u64) -> bool {
-    let Some(cached) = entry_of(id) else {
-        return false;
-    };
-    let is_known = cached.id == id && !cached.occupant.is_from_before_fork();
-    if !is_known || cached.count.is_some() || cached.adds_left == 0 {
-        return false;
-    }
-    set_entry(Cached {
-        adds_left: cached.adds_left - 1,
-        ..cached
-    });
-    true
-}
-
-#[inline(always)]
-fn entry_of(id: u64) -> Option<Cached> {
-    CACHED.with(|cached| cached[place_of(id)].get())
-}
-
-fn set_entry(entry: Cached) {
-    CACHED.with(|cached| cached[place_of(entry.id)].set(Some(entry)));
+    WITHOUT.with(|without| {
+        let entry = &without[place_of(id)];
+        let Without {
+            occupant,
+            adds_left,
+            ..
+        } = entry.get();
+        let is_known = entry.get().id == id && occupant == ThreadId::own();
+        if is_known && adds_left > 0 {
+            let adds_left = adds_left - 1;
+            entry.set(Without {
+                id,
+                occupant,
+                adds_left,
+            });
+        }
+        is_known && adds_left > 0
+    })
 }
 
 #[inline(always)]
 fn place_of(id: u64) -> usize {
-    id as usize % CACHED_AT_ONCE
+    id as usize % AT_ONCE
 }

@@ -106,13 +106,13 @@ pub fn command_line(pid: u32) -> Option<String> {
     (!words.is_empty()).then(|| words.replace(char::is_control, "?"))
 }
 
-/// Tells whether a thread of the calling process has this id.
+/// Tells whether a thread of the calling process has this id. Where a sandbox refuses the question, it has.
 ///
 /// Asks the kernel, not `/proc`, which may be another PID namespace's, or gone after a chroot.
 pub fn is_own_thread(tid: u32) -> bool {
     // SAFETY: signal 0 is checked for and sent to nobody; no memory is passed.
     let result = unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), tid, 0) };
-    result == 0
+    result == 0 || Errno::last() != Errno::ESRCH
 }
 
 /// Returns the inode number that names the own PID namespace.
@@ -350,5 +350,7 @@ mod tests {
         let tid = nix::unistd::gettid().as_raw() as u32;
         assert_eq!(of_thread(tid), Some(std::process::id()));
         assert!(is_own_thread(tid));
+        // Of another process.
+        assert!(!is_own_thread(1));
     }
 }

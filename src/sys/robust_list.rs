@@ -47,12 +47,19 @@ struct Head {
 
 /// The calling thread, as the kernel names it in lock words and keeps its list.
 ///
-/// Two words, not three fields: so it stays in registers, where three went through memory.
+/// Two words, not three fields: so it stays in registers, where three went through memory. Not `Send`, so whoever
+/// has one is that thread, or its copy in a forked child.
 #[derive(Clone, Copy)]
 pub struct Thread {
-    /// The thread's id, and above it how many forks lie before its process.
-    id: u64,
+    id: ThreadId,
     head: NonNull<Head>,
+}
+
+/// Which thread, of which process: no two of a program and the children it forks are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadId {
+    /// The kernel's id, and above it how many forks lie before the process.
+    bits: u64,
 }
 
 /// Why a lock cannot be linked.
@@ -79,8 +86,25 @@ pub enum NoRobustList {
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
-    static CURRENT: Cell<Option<Thread>> = const { Cell::new(None) };
-    static HELD: Cell<u32> = const { Cell::new(0) };
+    /// The calling thread's, or that of no thread until it has asked for its list.
+    static ID: Cell<ThreadId> = const { Cell::new(ThreadId::NONE) };
+    /// Its list, once it has an id.
+    static HEAD: Cell<NonNull<Head>> = const { Cell::new(NonNull::dangling()) };
+    /// No fewer than there are on the list besides one: raised by each lock that is linked to another, and
+    /// counted anew before one is refused.
+    static MORE_HELD: Cell<u32> = const { Cell::new(0) };
+}
+
+impl ThreadId {
+    const NONE: Self = Self { bits: 0 };
+    /// Never the calling thread's.
+    pub const NOBODY: Self = Self { bits: u64::MAX };
+
+    /// Returns the calling thread's, if it has ever asked for its list.
+    #[inline(always)]
+    pub fn own() -> Self {
+        ID.get()
+    }
 }
 
 impl Thread {
@@ -93,9 +117,12 @@ impl Thread {
     /// When the thread has no robust list: it was made by a bare `clone(2)`.
     #[inline]
     pub fn current() -> Self {
-        match CURRENT.get() {
-            Some(thread) => thread,
-            None => Self::first_time(),
+        match ThreadId::own() {
+            ThreadId::NONE => Self::first_time(),
+            id => Self {
+                id,
+                head: HEAD.get(),
+            },
         }
     }
 
@@ -105,18 +132,23 @@ impl Thread {
         Self::find().expect("a thread made by glibc has a robust list")
     }
 
-    /// Tells whether this was found in a process that has forked the present one since. Its id says
+    /// Tells whether this was found in a process that has forked the present one since. The kernel's id says
     /// little: in a new PID namespace parent and child may have the same.
-    #[inline]
+    #[inline(always)]
     pub fn is_from_before_fork(self) -> bool {
-        // Relaxed: raised in a forked child before it does anything else.
-        (self.id >> u32::BITS) as u32 != FORKS.load(Relaxed)
+        self.id != ThreadId::own()
+    }
+
+    /// Returns which thread of which process it is.
+    #[inline(always)]
+    pub fn id(self) -> ThreadId {
+        self.id
     }
 
     /// Returns the thread's id, as it stands in the words of locks it owns.
-    #[inline]
+    #[inline(always)]
     pub fn tid(self) -> u32 {
-        self.id as u32
+        self.id.bits as u32
     }
 
     /// Says that this thread is taking or releasing the lock of `node`.
@@ -144,12 +176,28 @@ impl Thread {
     /// # Errors
     ///
     /// [`TooManyHeld`] when the kernel might not walk that far.
-    #[inline]
+    #[inline(always)]
     pub fn check_room(self) -> Result<(), TooManyHeld> {
-        if HELD.get() < MOST_HELD {
-            Ok(())
-        } else {
-            Err(TooManyHeld)
+        match MORE_HELD.get() + 1 < MOST_HELD {
+            true => Ok(()),
+            false => self.count_room(),
+        }
+    }
+
+    /// As [`check_room`](Self::check_room), by a walk along the list.
+    #[cold]
+    fn count_room(self) -> Result<(), TooManyHeld> {
+        let mut held = 0;
+        let mut link = self.head().first.load(Relaxed);
+        while link & !LINK_FLAGS != self.end() && held < MOST_HELD {
+            held += 1;
+            // SAFETY: the links of the own list lead from node to node, and back to the head.
+            link = unsafe { next_of(link) }.load(Relaxed);
+        }
+        MORE_HELD.set(held.saturating_sub(1));
+        match held < MOST_HELD {
+            true => Ok(()),
+            false => Err(TooManyHeld),
         }
     }
 
@@ -159,19 +207,20 @@ impl Thread {
     ///
     /// The node is on no list. It, and the word before it, stay mapped where they are until it is
     /// unlinked or the thread has ended.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn link(self, node: &Node) {
-        HELD.set(HELD.get() + 1);
-        let head = self.head();
-        let first = head.first.load(Relaxed);
-        // SAFETY: the first link of the own list leads to the head or to a node on the list.
-        unsafe { prev_of(first) }.store(node.entry(), Relaxed);
+        let first = self.head().first.load(Relaxed);
+        // Nobody reads the head's own `prev`.
+        if first != self.end() {
+            MORE_HELD.set(MORE_HELD.get() + 1);
+            // SAFETY: the first link of the own list leads to a node on it, if not to the head.
+            unsafe { prev_of(first) }.store(node.entry(), Relaxed);
+        }
         node.next.store(first, Relaxed);
-        node.prev
-            .store(self.head.as_ptr().expose_provenance(), Relaxed);
+        node.prev.store(self.end(), Relaxed);
         // The node must be whole before the list leads to it.
         compiler_fence(SeqCst);
-        head.first.store(node.entry(), Relaxed);
+        self.head().first.store(node.entry(), Relaxed);
     }
 
     /// Takes a lock off the list. Its node must be pending from before the call.
@@ -179,19 +228,30 @@ impl Thread {
     /// # Safety
     ///
     /// The node is on this thread's list.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn unlink(self, node: &Node) {
-        HELD.set(HELD.get() - 1);
         let next = node.next.load(Relaxed);
         let prev = node.prev.load(Relaxed);
-        // SAFETY: the links of a node on the own list lead to its neighbours there, or to the head.
-        unsafe { prev_of(next) }.store(prev, Relaxed);
-        // SAFETY: as above.
-        unsafe { next_of(prev) }.store(next, Relaxed);
+        if next == prev {
+            // Both are the head: it is the only one. By the head's own address, for the stores need not
+            // wait then for what was loaded.
+            self.head().first.store(self.end(), Relaxed);
+        } else {
+            // SAFETY: the links of a node on the own list lead to its neighbours there, or to the head.
+            unsafe { prev_of(next) }.store(prev, Relaxed);
+            // SAFETY: as above.
+            unsafe { next_of(prev) }.store(next, Relaxed);
+        }
         compiler_fence(SeqCst);
     }
 
-    #[inline]
+    /// What the last link of the list holds: the address of the head.
+    #[inline(always)]
+    fn end(self) -> usize {
+        self.head.as_ptr().expose_provenance()
+    }
+
+    #[inline(always)]
     fn head(&self) -> &Head {
         // SAFETY: `head` is the list head of the thread that this was made by, which glibc keeps in the
         // thread's control block; `Thread` is not Send, so that thread is running. In a forked child, where
@@ -206,12 +266,15 @@ impl Thread {
         // Relaxed: raised in a forked child before it does anything else.
         let forks = FORKS.load(Relaxed);
         let thread = Self {
-            id: u64::from(forks) << u32::BITS | u64::from(tid),
+            id: ThreadId {
+                bits: u64::from(forks) << u32::BITS | u64::from(tid),
+            },
             head: own_head().ok_or(NoRobustList::Missing)?,
         };
         match thread.head().futex_offset {
             FUTEX_OFFSET => {
-                CURRENT.set(Some(thread));
+                HEAD.set(thread.head);
+                ID.set(thread.id);
                 Ok(thread)
             }
             found => Err(NoRobustList::OtherLayout { found }),
@@ -235,9 +298,9 @@ impl Node {
 ///
 /// [`NoRobustList`]: then no lock may be taken.
 pub fn check() -> Result<(), NoRobustList> {
-    match CURRENT.get() {
-        Some(_) => Ok(()),
-        None => Thread::find().map(|_| ()),
+    match ThreadId::own() {
+        ThreadId::NONE => Thread::find().map(|_| ()),
+        _ => Ok(()),
     }
 }
 
@@ -296,8 +359,8 @@ fn forget_at_fork() {
 extern "C" fn forget_thread() {
     // Relaxed: the child has one thread.
     FORKS.fetch_add(1, Relaxed);
-    CURRENT.set(None);
-    HELD.set(0);
+    ID.set(ThreadId::NONE);
+    MORE_HELD.set(0);
 }
 
 const _: () = assert!(offset_of!(Head, pending) == 16 && size_of::<Head>() == 24);

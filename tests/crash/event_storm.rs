@@ -104,10 +104,12 @@ impl Storm {
     /// Sets the event in odd rounds or clears it in even ones.
     fn changer(&self, parity: u64) -> Child {
         Child::start(|| {
-            let mut last = 0;
             loop {
                 let round = self.board.round.load(SeqCst);
-                if round == last || round % 2 != parity {
+                // By the board, not by its own memory: the one before it may have been killed after it had changed
+                // the event, and to do it again would reach into the next round.
+                let is_done = self.board.changed.load(SeqCst) >= round;
+                if is_done || round % 2 != parity {
                     thread::yield_now();
                     continue;
                 }
@@ -119,7 +121,6 @@ impl Storm {
                 };
                 changed.expect("not held");
                 self.board.changed.fetch_max(round, SeqCst);
-                last = round;
             }
         })
     }

@@ -13,7 +13,8 @@ use nix::unistd::{ForkResult, fork, gettid};
 use shmcount::sys::process::Identity;
 use shmcount::{LockError, Segment, ValueGuard};
 
-use crate::stage::{Parent, Process, Scratch};
+use crate::sandbox::{needs_sandboxes, refuse};
+use crate::stage::{Parent, Process, Scratch, Skipped};
 
 /// Where a segment says how many of its bytes are in use, and what it says when it is empty.
 const USED: u64 = 296;
@@ -226,6 +227,29 @@ pub fn forget_guard(parent: Parent) {
         *other.lock().expect("it is free") += 1;
     }
     parent.ready();
+}
+
+pub fn a_forgotten_guard_keeps_them_where_no_thread_may_be_asked_for() -> Result<(), Skipped> {
+    needs_sandboxes()?;
+    let scratch = Scratch::new("unasked");
+    let segment = Segment::create(scratch.name()).expect("the name is new");
+    let value = segment.value("value", 1i64).expect("there is room");
+    let mut holder = Process::start("death::forget_guard_unasked", &[scratch.name()]);
+    for _ in 0..2 {
+        holder.expect("ready");
+        assert_eq!(value.holder().map(|found| found.tid), Some(holder.id()));
+        holder.tell("go");
+    }
+    holder.succeed();
+    let freed = value.lock_timeout(Duration::from_secs(30));
+    assert!(ValueGuard::owner_died(&freed.expect("its end freed it")));
+    Ok(())
+}
+
+/// Argument 0 names the segment.
+pub fn forget_guard_unasked(parent: Parent) {
+    refuse([libc::SYS_tgkill], libc::EPERM).expect("it was tried before");
+    forget_guard(parent);
 }
 
 pub fn a_process_whose_first_thread_has_ended_is_alive() {

@@ -14,6 +14,7 @@ use std::fmt::Debug;
 use std::io;
 use std::sync::OnceLock;
 
+use libc::c_long;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use shmcount::sys::{futex, membarrier};
 
@@ -85,18 +86,7 @@ impl Sandbox {
             (self.membarrier, libc::SYS_membarrier),
         ];
         let refused = calls.into_iter().filter(|(is_refused, _)| *is_refused);
-        let refused: BTreeMap<_, _> = refused.map(|(_, call)| (call, vec![])).collect();
-        if refused.is_empty() {
-            return Ok(());
-        }
-        let filter: BpfProgram = SeccompFilter::new(
-            refused,
-            SeccompAction::Allow,
-            SeccompAction::Errno(self.errno as u32),
-            std::env::consts::ARCH.try_into()?,
-        )?
-        .try_into()?;
-        Ok(apply_filter(&filter)?)
+        refuse(refused.map(|(_, call)| call), self.errno)
     }
 
     /// As [`try_enter`](Self::try_enter), and checks that it is so.
@@ -116,6 +106,25 @@ impl Sandbox {
         let errno = io::Error::last_os_error().raw_os_error();
         assert_eq!(errno, Some(self.errno));
     }
+}
+
+/// Refuses the calling thread, and whatever it starts, some system calls from here on.
+pub fn refuse(
+    calls: impl IntoIterator<Item = c_long>,
+    errno: i32,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let refused: BTreeMap<_, _> = calls.into_iter().map(|call| (call, vec![])).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let filter: BpfProgram = SeccompFilter::new(
+        refused,
+        SeccompAction::Allow,
+        SeccompAction::Errno(errno as u32),
+        std::env::consts::ARCH.try_into()?,
+    )?
+    .try_into()?;
+    Ok(apply_filter(&filter)?)
 }
 
 /// Says with whom it was that a test failed.
