@@ -4,7 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up.
-const FLOORS: [&str; 7] = ["sys", "raw", "segment", "sync", "contender", "run", "cli"];
+const FLOORS: [&str; 8] = [
+    "sys",
+    "raw",
+    "segment",
+    "sync",
+    "contender",
+    "run",
+    "bench",
+    "cli",
+];
 /// Where `unsafe` may be written: the floors that talk to the kernel or lay out shared memory, and
 /// the one that calls the locks of others.
 const UNSAFE_FLOORS: [&str; 5] = ["sys", "raw", "segment", "sync", "contender"];

@@ -5,10 +5,9 @@
 
 use super::ledger::LedgerContender;
 use super::seats::Seats;
-use super::{Bare, Contender, Error, Observer, Seat, Step};
+use super::{Bare, Contender, Error, Observer, Seat};
 use crate::segment::{self, Segment};
 use crate::sync::{FifoLock, Value};
-use crate::sys::atomic::Relaxed;
 
 /// The object's name.
 const LOCK: &str = "lock.fifo";
@@ -58,18 +57,7 @@ impl FifoLedger {
 impl Contender for Fifo {
     fn add(&self, seat: Seat<'_>, by: i64, observer: Option<&mut Observer>) -> Result<(), Error> {
         let turn = self.lock.lock()?;
-        let total = self.value.unprotected();
-        // Relaxed, here and below: the lock orders what its holders do.
-        let read = total.load(Relaxed) as i64;
-        let sum = super::sum(read, by)?;
-        match observer {
-            None => total.store(sum as u64, Relaxed),
-            Some(observe) => {
-                observe(Step::Read(read));
-                total.store(sum as u64, Relaxed);
-                observe(Step::Wrote(sum));
-            }
-        }
+        super::read_and_write(self.value.unprotected(), by, observer)?;
         drop(turn);
         seat.set_tally(seat.tally() + 1);
         Ok(())
@@ -88,11 +76,7 @@ impl Bare for Fifo {
     #[inline(always)]
     fn add_bare(&self, by: i64) -> Result<(), Error> {
         let _turn = self.lock.lock()?;
-        let total = self.value.unprotected();
-        // Relaxed: as above.
-        let sum = super::sum(total.load(Relaxed) as i64, by)?;
-        total.store(sum as u64, Relaxed);
-        Ok(())
+        super::read_and_write(self.value.unprotected(), by, None)
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::ptr::NonNull;
 
 use super::seats::Phase;
-use super::{Acquired, Bare, Contender, Error, ForeignLock, Observer, Place, Seat, Step};
+use super::{Acquired, Bare, Contender, Error, ForeignLock, Observer, Place, Seat};
 use crate::segment::{Kind, Located, Shape};
 use crate::sync::Value;
 use crate::sys::atomic::{Acquire, AtomicU64, Relaxed};
@@ -95,23 +95,6 @@ impl<L: ForeignLock> Foreign<L> {
         let released = self.lock.unlock();
         released.map_err(|source| Error::system(L::NAME, "release", source))
     }
-
-    #[inline]
-    fn add_inside(&self, by: i64, observer: Option<&mut Observer>) -> Result<(), Error> {
-        let total = self.number();
-        // Relaxed, here and below: the lock orders what its holders do.
-        let read = total.load(Relaxed) as i64;
-        let sum = super::sum(read, by)?;
-        match observer {
-            None => total.store(sum as u64, Relaxed),
-            Some(observe) => {
-                observe(Step::Read(read));
-                total.store(sum as u64, Relaxed);
-                observe(Step::Wrote(sum));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl<L: ForeignLock> Contender for Foreign<L> {
@@ -119,7 +102,7 @@ impl<L: ForeignLock> Contender for Foreign<L> {
         seat.set_phase(Phase::Waiting);
         self.lock()?;
         seat.set_phase(Phase::Holding);
-        let added = self.add_inside(by, observer);
+        let added = super::read_and_write(self.number(), by, observer);
         let released = self.unlock();
         seat.set_phase(Phase::Away);
         released?;
@@ -142,7 +125,7 @@ impl<L: ForeignLock> Bare for Foreign<L> {
     #[inline(always)]
     fn add_bare(&self, by: i64) -> Result<(), Error> {
         self.lock()?;
-        let added = self.add_inside(by, None);
+        let added = super::read_and_write(self.number(), by, None);
         self.unlock()?;
         added
     }

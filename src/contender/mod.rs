@@ -3,16 +3,17 @@
 //! Ours, the locks of others, and none at all, so that one harness and one benchmark run them side
 //! by side. Each file says what a killed process leaves.
 
+mod atomic;
 mod bare;
 mod fifo;
 mod foreign;
 mod ledger;
 mod lock;
+mod none;
 mod robust;
 mod robust_guard;
 mod seats;
 mod sharded;
-mod unlocked;
 mod work;
 
 mod flock;
@@ -37,6 +38,7 @@ pub use self::{
 };
 use crate::segment::{self, Segment};
 use crate::sync::{AddError, LockError, Value};
+use crate::sys::atomic::{AtomicU64, Relaxed};
 pub use bare::Bare;
 use foreign::{Foreign, Layout};
 pub use ledger::Ledger;
@@ -232,8 +234,8 @@ impl LockKind {
             Self::Futex => foreign::<Futex>(value, layout),
             Self::Flock => foreign::<Flock>(value, layout),
             Self::Ofd => foreign::<Ofd>(value, layout),
-            Self::Atomic => Ok(Box::new(unlocked::Atomic::new(value))),
-            Self::None => Ok(Box::new(unlocked::Unlocked::new(value))),
+            Self::Atomic => Ok(Box::new(atomic::Atomic::new(value))),
+            Self::None => Ok(Box::new(none::Unlocked::new(value))),
         }
     }
 
@@ -289,6 +291,27 @@ fn foreign<L: ForeignLock + 'static>(
     layout: Layout,
 ) -> Result<Box<dyn Bare>, Error> {
     Ok(Box::new(Foreign::<L>::open_or_create(value, layout)?))
+}
+
+/// Adds by a read and a write, with nothing between them: what a lock is for.
+#[inline(always)]
+fn read_and_write(
+    total: &AtomicU64,
+    by: i64,
+    observer: Option<&mut Observer>,
+) -> Result<(), Error> {
+    // Relaxed, here and below: if anything is ordered, it is by the lock.
+    let read = total.load(Relaxed) as i64;
+    let sum = sum(read, by)?;
+    match observer {
+        None => total.store(sum as u64, Relaxed),
+        Some(observe) => {
+            observe(Step::Read(read));
+            total.store(sum as u64, Relaxed);
+            observe(Step::Wrote(sum));
+        }
+    }
+    Ok(())
 }
 
 #[inline]
