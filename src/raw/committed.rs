@@ -3,7 +3,8 @@
 //! The owner of the lock works on a copy of its own. What it made becomes visible, and becomes
 //! true, with one store:
 //!
-//! - a value of up to eight bytes is one word, and storing it is the commit;
+//! - a value of up to eight bytes is one word, and storing it is the commit; the sequence moves on if
+//!   somebody watches;
 //! - a larger one has two places, and the low bit of `sequence` names the current one. The new
 //!   value is written to the other place; storing the sequence is the commit.
 //!
@@ -21,10 +22,10 @@ use std::marker::PhantomData;
 use std::mem::offset_of;
 
 use super::patience::Patience;
-use super::protocol::Protocol;
+use super::protocol::{Protocol, ReleaseBy};
 use super::robust_lock::{Acquired, Refused, RobustLock};
 use super::shareable::{self, Shareable, words_of};
-use crate::sys::atomic::{Acquire, AtomicU64, Relaxed, Release, SeqCst, fence};
+use crate::sys::atomic::{Acquire, AtomicU64, Relaxed, Release, SeqCst, compiler_fence, fence};
 use crate::sys::futex;
 use crate::sys::robust_list::Thread;
 
@@ -35,7 +36,8 @@ pub struct Line {
     pub(super) lock: RobustLock,
     /// The value, if it fits.
     value: AtomicU64,
-    /// How many commits there were, and twice as many recoveries. Its low half is a futex.
+    /// How many commits there were, and twice as many recoveries; less those commits of a small value that
+    /// nobody watched. Its low half is a futex.
     pub(super) sequence: AtomicU64,
     /// Zero, or one more than the highest sequence that somebody may be asleep at.
     pub(super) watched: AtomicU64,
@@ -296,19 +298,43 @@ impl<'a, T: Shareable> Committed<'a, T> {
     /// Commits a value. For the owner only.
     #[inline(always)]
     pub(super) fn commit(self, value: &T) {
-        // Relaxed: only the owner writes it.
-        let next = self.line.sequence.load(Relaxed).wrapping_add(1);
         if Self::IS_SMALL {
             // The commit. Release: pairs with the Acquire in `load`.
             self.line.value.store(shareable::to_word(value), Release);
+            if self.may_be_watched() {
+                self.line.sequence.store(self.next_sequence(), Release);
+            }
         } else {
+            let next = self.next_sequence();
             // Pairs with the fence in `load`: who reads a word written below sees at least the
             // sequence by which this place stopped being the current one.
             fence(Release);
             shareable::write_words(self.place(next), value);
+            // The commit. Release: pairs with the Acquire in `load`.
+            self.line.sequence.store(next, Release);
         }
-        // The commit of a large value. Release: pairs with the Acquire in `load`.
-        self.line.sequence.store(next, Release);
+    }
+
+    #[inline(always)]
+    fn next_sequence(self) -> u64 {
+        // Relaxed: only the owner moves it on.
+        self.line.sequence.load(Relaxed).wrapping_add(1)
+    }
+
+    /// Tells whether somebody may be about to sleep who has not seen the value that was just stored.
+    ///
+    /// With the plain release, who announces that it watches has all processors pass a barrier before it
+    /// looks at the value: so it sees the value, or we see the announcement. Otherwise only a barrier of ours
+    /// would do, and moving the sequence on in any case costs less.
+    #[inline(always)]
+    fn may_be_watched(self) -> bool {
+        match self.protocol.release {
+            ReleaseBy::PlainStore => {
+                compiler_fence(SeqCst);
+                self.line.watched.load(SeqCst) != 0
+            }
+            ReleaseBy::Exchange => true,
+        }
     }
 
     /// # Safety

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 
-use shmcount::Segment;
+use shmcount::{Segment, SegmentOptions};
 
 use crate::stage::Scratch;
 
@@ -60,8 +60,13 @@ pub struct Image {
 impl Image {
     /// Returns the bytes of a good segment with a number, a wide value and a lock.
     pub fn new() -> Self {
+        Self::made_by(Segment::options())
+    }
+
+    /// As [`new`](Self::new), with these options.
+    pub fn made_by(options: SegmentOptions) -> Self {
         let scratch = Scratch::new("template");
-        let segment = Segment::options().capacity(CAPACITY).create(scratch.name());
+        let segment = options.capacity(CAPACITY).create(scratch.name());
         let segment = segment.expect("the name is new");
         segment.value("number", 7i64).expect("there is room");
         segment.value("wide", [3u64; 20]).expect("there is room");

@@ -1,7 +1,7 @@
 //! The model finds what is wrong with each broken twin, with as few processes and kills as named.
 
 use crate::report;
-use crate::scenario::{Hold, Release, Role, Scenario, locker, watcher};
+use crate::scenario::{Hold, Release, Role, Scenario, Size, locker, watcher};
 use crate::search::{self, Fault};
 use crate::twins::Twin;
 
@@ -12,6 +12,7 @@ fn finds(fault: Fault, twin: Twin, roles: &[Role], release: Release, kills: u8) 
     let scenario = Scenario {
         roles,
         release,
+        size: Size::Small,
         kills,
         twin: Some(twin),
     };
@@ -30,6 +31,7 @@ fn passes(twin: Twin, roles: &[Role], release: Release, kills: u8) {
     let scenario = Scenario {
         roles,
         release,
+        size: Size::Small,
         kills,
         twin: Some(twin),
     };
@@ -196,6 +198,14 @@ fn model_finds_watcher_that_queues_on_the_word_last() {
         Release::Plain,
         1,
     );
+}
+
+#[test]
+fn model_finds_a_sequence_that_stays_without_a_barrier() {
+    let twin = Twin::SparesWithoutBarrier;
+    let roles = [locker(ADD, 1), watcher(1)];
+    passes(twin, &roles, Release::Plain, 0);
+    finds(Fault::Stuck, twin, &roles, Release::Exchange, 0);
 }
 
 #[test]

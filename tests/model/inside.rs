@@ -15,6 +15,8 @@ pub enum Inside {
     Link,
     ClearPending,
     Commit,
+    /// A small value is committed: the sequence may stay if nobody watches.
+    LookForWatchers,
     RaiseSequence,
     SetPending,
     Unlink,
@@ -25,6 +27,7 @@ pub fn step(turn: &mut Turn, step: Inside) {
         Inside::Link => link(turn, true),
         Inside::ClearPending => set_pending(turn, false),
         Inside::Commit => commit(turn),
+        Inside::LookForWatchers => look_for_watchers(turn),
         Inside::RaiseSequence => raise_sequence(turn),
         Inside::SetPending => set_pending(turn, true),
         Inside::Unlink => link(turn, false),
@@ -60,12 +63,23 @@ fn commit(turn: &mut Turn) {
     let value = next.load(turn.me, Address::Value);
     next.store(turn.me, Address::Value, value + 1);
     next.commits += 1;
-    let pc = if turn.scenario.has_watchers() {
-        Pc::Inside(Inside::RaiseSequence)
-    } else {
+    let pc = if !turn.scenario.has_watchers() {
         committed(turn)
+    } else if turn.scenario.spares_sequence() {
+        Pc::Inside(Inside::LookForWatchers)
+    } else {
+        Pc::Inside(Inside::RaiseSequence)
     };
     turn.ends("commits", next, pc);
+}
+
+fn look_for_watchers(turn: &mut Turn) {
+    let next = turn.plain();
+    if next.memory.get(Address::Watched) == 0 {
+        turn.ends("nobody watches", next, committed(turn));
+    } else {
+        turn.ends("somebody watches", next, Pc::Inside(Inside::RaiseSequence));
+    }
 }
 
 fn raise_sequence(turn: &mut Turn) {

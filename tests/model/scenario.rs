@@ -14,6 +14,15 @@ pub enum Release {
     Plain,
 }
 
+/// What is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// A word: storing it is the commit, and the sequence is for watchers only.
+    Small,
+    /// Two places: the sequence names the current one.
+    Large,
+}
+
 /// What frees the lock of a killed owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
@@ -93,6 +102,7 @@ pub fn timed(role: Role) -> Role {
 pub struct Scenario<'a> {
     pub roles: &'a [Role],
     pub release: Release,
+    pub size: Size,
     pub kills: u8,
     pub twin: Option<Twin>,
 }
@@ -106,6 +116,12 @@ impl Scenario<'_> {
     /// serve watchers only are left out.
     pub fn has_watchers(&self) -> bool {
         self.roles.iter().any(Role::is_watcher)
+    }
+
+    /// Tells whether a commit leaves the sequence as it is when nobody watches.
+    pub fn spares_sequence(&self) -> bool {
+        let has_barrier = self.release == Release::Plain || self.is(Twin::SparesWithoutBarrier);
+        self.size == Size::Small && has_barrier
     }
 
     pub fn sleepers_need_membarrier(&self) -> bool {

@@ -23,6 +23,8 @@ pub enum Twin {
     WatcherKeepsDeath,
     /// After passing a death on, a watcher sleeps without `list_op_pending`.
     WatcherForgetsPending,
+    /// A small value's commit looks for watchers and leaves the sequence as it is where there is no membarrier, too.
+    SparesWithoutBarrier,
     /// Watchers are told before the lock is let go: with an exchange as release, the only barrier
     /// then comes after the look for them.
     TellsBeforeRelease,

@@ -11,8 +11,10 @@ const OBJECT_AFTER_NAME: u64 = 128 - 48;
 pub const LOCK: u64 = 0;
 /// Where a state of up to eight bytes is.
 pub const STATE: u64 = 40;
-/// Where it is counted how often a state was committed.
+/// Where it is counted how often a state was committed, if it is large, watched or released by exchange.
 pub const SEQUENCE: u64 = 48;
+/// Where it says whether somebody watches.
+pub const WATCHED: u64 = 56;
 /// Where the two places of a larger one begin, or the words of an object with a small one.
 pub const BEHIND_LINE: u64 = 64;
 /// Where the words of an object begin whose state has two or three words.

@@ -1,7 +1,7 @@
 //! What the built protocol holds, with both releases, and where it counts on the second look.
 
 use super::{Beside, Excuse, Role, Scenario, report};
-use crate::scenario::Release;
+use crate::scenario::{Release, Size};
 use crate::search::{Fault, Outcome, search};
 use Role::{AwaitsAll, Begins, Commits, Joins, Locks, Meets, Sits, Takes, Visits};
 
@@ -12,6 +12,7 @@ pub const BUILT: Scenario = Scenario {
     roles: &[],
     slots: 1,
     release: Release::Exchange,
+    size: Size::Small,
     kills: 0,
     timed: false,
     has_dead: false,
@@ -28,9 +29,14 @@ pub fn searched<'a>(scenario: Scenario<'a>) -> (Beside<'a>, Outcome<super::state
 
 #[track_caller]
 fn holds(scenario: Scenario) {
-    for release in [Release::Exchange, Release::Plain] {
+    for (release, size) in [
+        (Release::Exchange, Size::Small),
+        (Release::Plain, Size::Small),
+        (Release::Plain, Size::Large),
+    ] {
         let (model, outcome) = searched(Scenario {
             release,
+            size,
             ..scenario
         });
         if let Some(violation) = outcome.violation {

@@ -9,6 +9,7 @@ use super::state::{
 use super::wait::{finish, watches_on};
 use super::{Role, Scenario, Twin};
 use crate::memory::Address;
+use crate::scenario::{Release, Size};
 use crate::word::{self, OWNER_DIED, WAITERS};
 
 pub fn step(scenario: &Scenario, state: &State, me: usize) -> Option<Step> {
@@ -28,8 +29,16 @@ pub fn step(scenario: &Scenario, state: &State, me: usize) -> Option<Step> {
         Pc::CommitValue => {
             let value = next.load(me, Address::Value);
             next.store(me, Address::Value, value + 1);
-            next.processes[me].pc = Pc::CommitSequence;
+            next.processes[me].pc = commit_sequence(scenario);
             "commits"
+        }
+        Pc::LookBeforeSequence => {
+            let is_watched = next.shared.memory.get(Address::Watched) != 0;
+            next.processes[me].pc = match is_watched {
+                true => Pc::CommitSequence,
+                false => Pc::Release,
+            };
+            "looks whether somebody watches"
         }
         Pc::CommitSequence => {
             let sequence = next.load(me, Address::Sequence);
@@ -55,6 +64,14 @@ pub fn step(scenario: &Scenario, state: &State, me: usize) -> Option<Step> {
     Some((what, None, next))
 }
 
+/// A large state's sequence names its place; a small one's may stay if nobody watches.
+fn commit_sequence(scenario: &Scenario) -> Pc {
+    match (scenario.release, scenario.size) {
+        (Release::Plain, Size::Small) => Pc::LookBeforeSequence,
+        _ => Pc::CommitSequence,
+    }
+}
+
 fn take(scenario: &Scenario, next: &mut State, me: usize) -> bool {
     next.drain(me);
     let word = next.shared.memory.get(Address::Word);
@@ -77,7 +94,7 @@ fn inside(scenario: &Scenario, process: &Process, me: usize) -> Pc {
         Role::Commits => Pc::CommitValue,
         Role::Begins | Role::Joins | Role::Visits if process.resume == Pc::Dead => Pc::ClaimInside,
         Role::Locks => Pc::Release,
-        _ => Pc::CommitSequence,
+        _ => commit_sequence(scenario),
     }
 }
 
@@ -142,14 +159,16 @@ fn write_note(scenario: &Scenario, next: &mut State, me: usize) -> &'static str 
     let slot = next.processes[me].linked.expect("it is in a slot");
     let was_dead = std::mem::take(&mut next.processes[me].value) != 0;
     let (note, pc) = match scenario.roles[me] {
-        Role::Joins if was_dead => (ARRIVED, Pc::CommitSequence),
+        Role::Joins if was_dead => (ARRIVED, commit_sequence(scenario)),
         Role::Joins => (ARRIVED, Pc::Release),
-        Role::Visits => (NAMED, Pc::CommitSequence),
+        Role::Visits => (NAMED, commit_sequence(scenario)),
         _ => (next.load(me, Address::Value) + 1, Pc::CommitValue),
     };
     next.store(me, slot_note(slot), note);
     next.processes[me].pc = match pc {
-        Pc::CommitSequence if scenario.is(Twin::JoinsSilently) => Pc::Release,
+        Pc::CommitSequence | Pc::LookBeforeSequence if scenario.is(Twin::JoinsSilently) => {
+            Pc::Release
+        }
         pc => pc,
     };
     "writes its note"

@@ -22,7 +22,7 @@ mod wanted;
 use std::cell::Cell;
 
 use crate::moves::{Class, Move};
-use crate::scenario::Release;
+use crate::scenario::{Release, Size};
 use crate::search::{Fault, Model};
 use crate::state::MOST;
 use crate::word;
@@ -100,6 +100,8 @@ pub struct Scenario<'a> {
     pub roles: &'a [Role],
     pub slots: u8,
     pub release: Release,
+    /// Of what the lock guards.
+    pub size: Size,
     pub kills: u8,
     /// Every wait may run out.
     pub timed: bool,

@@ -45,6 +45,7 @@ pub enum Pc {
     ClaimInside,
     WriteNote,
     CommitValue,
+    LookBeforeSequence,
     CommitSequence,
     Release,
     ReadWatched,
@@ -75,6 +76,7 @@ impl Pc {
                 | Self::ClaimInside
                 | Self::WriteNote
                 | Self::CommitValue
+                | Self::LookBeforeSequence
                 | Self::CommitSequence
                 | Self::Release
         )
