@@ -3,8 +3,8 @@
 #
 # Counts do not depend on the machine's mood, so a change can be held to them: fails when one has
 # grown by more than 5 % over benches/instructions.txt. --write puts the new ones there; say in
-# CHANGELOG.md why they grew. Needs valgrind, which it installs with apt if it may. Released by
-# exchange: valgrind does not know all that plain release asks of the kernel.
+# CHANGELOG.md why they grew. Needs valgrind, which it installs with apt if it may, and a kernel with the
+# plain release; what ends in -exchange is released by exchange.
 set -euo pipefail
 
 if [[ $# -gt 1 || ( $# -eq 1 && $1 != --write ) ]]; then
@@ -25,23 +25,34 @@ fi
 program=$(cargo build --release --quiet --bench instructions --message-format=json |
     sed -n 's/.*"name":"instructions".*"executable":"\([^"]*\)".*/\1/p')
 
+plain=instructions-$$
+exchange=$plain-exchange
+trap '"$program" remove "$plain" 2>/dev/null; "$program" remove "$exchange" 2>/dev/null; true' EXIT
+if ! "$program" make "$plain" 2>/dev/null; then
+    echo "skipped: this kernel has no plain release, which the committed counts are of"
+    exit 0
+fi
+"$program" make "$exchange" exchange
+
 # Instructions of the whole program, as callgrind sums them up.
 collected() {
-    timeout 300 valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$1" "$2" 2>&1 |
+    timeout 300 valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$@" 2>&1 |
         sed -n 's/.*Collected : //p'
 }
 # Of one: what 10,000 more take, without start and end.
 each() {
-    local few many
-    few=$(collected "$1" 1000)
-    many=$(collected "$1" 11000)
+    local few many what=${1%-exchange} segment=$plain
+    [[ $what = "$1" ]] || segment=$exchange
+    few=$(collected "$what" 1000 "$segment")
+    many=$(collected "$what" 11000 "$segment")
     echo $(((many - few + 5000) / 10000))
 }
 
 failed=0
 found=
-printf '%-14s %9s %9s\n' what committed found
-for what in add guard counter-add writer-add load load-large update-large; do
+printf '%-21s %9s %9s\n' what committed found
+for what in add guard counter-add writer-add load load-large update-large \
+    add-exchange guard-exchange update-large-exchange; do
     now=$(each "$what")
     before=$(sed -n "s/^$what //p" "$committed" 2>/dev/null || true)
     note=
@@ -49,7 +60,7 @@ for what in add guard counter-add writer-add load load-large update-large; do
         note="  grew by more than 5 %"
         failed=1
     fi
-    printf '%-14s %9s %9s%s\n' "$what" "${before:--}" "$now" "$note"
+    printf '%-21s %9s %9s%s\n' "$what" "${before:--}" "$now" "$note"
     found+="$what $now"$'\n'
 done
 
