@@ -6,6 +6,7 @@
 
 use std::hint::black_box;
 
+use shmcount::sys::membarrier;
 use shmcount::{Release, Segment, Value};
 
 fn main() {
@@ -29,6 +30,11 @@ fn make(name: &str, release: Release) {
 
 fn act(what: &str, count: u64, name: &str) {
     let segment = Segment::open(name).expect("it was made");
+    let counts_what_it_says = segment.release() == Release::Exchange || membarrier::register();
+    assert!(
+        counts_what_it_says,
+        "refused membarrier, it releases by exchange"
+    );
     let value: Value<i64> = segment.value("main", 0).expect("a number");
     let large: Value<[i64; 32]> = segment.value("large", [0; 32]).expect("numbers");
     let counter = segment.counter("counter").expect("a counter");

@@ -108,7 +108,8 @@
 //!   pointers, no `String`.
 //! - A guard, a permit, a party and a task belong to the thread that took them: they are not `Send`, and
 //!   end with it. A thread holds up to 2,000 at once.
-//! - Locks must not be taken in signal handlers, nor in processes made by a bare `clone(2)` or `vfork`.
+//! - Locks must not be taken in signal handlers. A process made by a bare `clone(2)`, `vfork` or `_Fork` must not
+//!   use, or drop, anything of a segment.
 //! - All are of one user and one PID namespace. Who may write the segment is trusted.
 //! - Linux alone, x86-64 or aarch64.
 //!

@@ -314,7 +314,7 @@ impl<'a> Turns<'a> {
     #[cold]
     fn tell_of_a_place(self, me: Thread) {
         if let Ok((next, _)) = self.next.try_lock(me) {
-            // SAFETY: locked just now. A commit of what is there moves the sequence on.
+            // SAFETY: locked just now. A commit of what is there moves the sequence on for those who watch.
             unsafe { self.next.unlock(me, &next, true) };
         }
     }

@@ -155,7 +155,7 @@ impl<'a, T: Shareable> Committed<'a, T> {
     }
 
     /// Says that somebody is about to sleep, and returns the sequence to sleep at. A commit from here
-    /// on sees that and moves the sequence, or is in the value that is read next.
+    /// on moves the sequence (with the plain release because it sees that), or is in the value that is read next.
     fn announce_watcher(self) -> (u64, Announced) {
         let sequence = self.line.sequence.load(SeqCst);
         self.raise_watched(sequence.wrapping_add(1));

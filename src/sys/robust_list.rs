@@ -55,7 +55,7 @@ pub struct Thread {
     head: NonNull<Head>,
 }
 
-/// Which thread, of which process: no two of a program and the children it forks are the same.
+/// Which thread, of which process: never that of a thread of a process that this one was forked from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadId {
     /// The kernel's id, and above it how many forks lie before the process.

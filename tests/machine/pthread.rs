@@ -44,6 +44,14 @@ impl Mutexes {
             unsafe { libc::pthread_mutexattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED) };
         assert_eq!((robust, shared), (0, 0));
         for i in 0..LOCKS {
+            // The lowest bit of a link says which of them inherit priority.
+            let protocol = match i % 2 {
+                0 => libc::PTHREAD_PRIO_INHERIT,
+                _ => libc::PTHREAD_PRIO_NONE,
+            };
+            // SAFETY: the attributes were initialised above.
+            let set = unsafe { libc::pthread_mutexattr_setprotocol(attributes, protocol) };
+            assert_eq!(set, 0);
             // SAFETY: the mutex lies in the mapping, and nobody uses it yet.
             let made = unsafe { libc::pthread_mutex_init(self.at(i), attributes) };
             assert_eq!(made, 0);
@@ -68,7 +76,8 @@ impl Mutexes {
     }
 }
 
-/// Follows this thread's robust list both ways and returns how many locks are on it.
+/// Follows this thread's robust list both ways and returns how many locks are on it. Nobody needs the
+/// head's own way back.
 fn length_of_list() -> usize {
     let mut head: *const usize = std::ptr::null();
     let mut size = 0usize;
@@ -81,12 +90,12 @@ fn length_of_list() -> usize {
     loop {
         // SAFETY: the head, or a link of a lock that this thread holds and that stays mapped.
         let next = (unsafe { entry.read() } & !1) as *const usize;
-        // SAFETY: the word before each link, and before the head, is the link back.
-        let back = (unsafe { next.wrapping_sub(1).read() } & !1) as *const usize;
-        assert_eq!(back, entry, "the list is the same both ways");
         if next == head {
             return length;
         }
+        // SAFETY: the word before the link of each lock is the link back.
+        let back = (unsafe { next.wrapping_sub(1).read() } & !1) as *const usize;
+        assert_eq!(back, entry, "the list is the same both ways");
         length += 1;
         assert!(length <= 2 * LOCKS, "it leads in a circle");
         entry = next;
@@ -138,7 +147,14 @@ pub fn mix(parent: Parent) {
     let mut commits = [0i64; LOCKS];
     // xorshift32: always the same order.
     let mut number = 0x9e37_79b9_u32;
-    for _ in 0..OPERATIONS {
+    for operation in 0..OPERATIONS {
+        if operation % 100 == 0 {
+            // The first ones and the last are alone on the list.
+            ours.iter_mut().for_each(|guard| drop(guard.take()));
+            let held = (0..LOCKS).filter(|i| std::mem::take(&mut theirs[*i]));
+            held.for_each(|i| mutexes.unlock(i));
+            assert_eq!(length_of_list(), 0);
+        }
         number ^= number << 13;
         number ^= number >> 17;
         number ^= number << 5;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::memory::Address;
 use crate::moves::{self, Move};
-use crate::scenario::{Hold, Kind, Scenario};
+use crate::scenario::{Hold, Kind, Scenario, Size};
 use crate::search::{Outcome, Violation};
 use crate::state::{MOST, State};
 use crate::symmetry::{canonical, canonical_order, renamed};
@@ -29,11 +29,19 @@ pub fn row(scenario: &Scenario, outcome: &Outcome<State>) -> String {
     format!(
         "{protocol:<24} {:<9} {:<44} {} kills {:>10} states {:>7} s  {found}",
         format!("{:?}", scenario.release),
-        roles(scenario),
+        format!("{}{}", roles(scenario), large(scenario)),
         scenario.kills,
         outcome.states,
         seconds(outcome.elapsed),
     )
+}
+
+/// Where the size matters, small is not said.
+fn large(scenario: &Scenario) -> &'static str {
+    match scenario.size {
+        Size::Large => ", large",
+        Size::Small => "",
+    }
 }
 
 fn seconds(elapsed: Duration) -> String {

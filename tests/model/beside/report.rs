@@ -6,6 +6,7 @@ use super::state::{Process, State, canonical, renamed, slot_word};
 use super::{Beside, Scenario, collect};
 use crate::memory::Address;
 use crate::moves::Move;
+use crate::scenario::Size;
 use crate::search::{Outcome, Violation};
 use crate::state::MOST;
 use crate::word;
@@ -16,6 +17,7 @@ pub fn row(model: &Beside, outcome: &Outcome<State>) -> String {
         roles,
         slots,
         release,
+        size,
         kills,
         timed,
         has_dead,
@@ -32,12 +34,13 @@ pub fn row(model: &Beside, outcome: &Outcome<State>) -> String {
         )
     });
     let timed = if timed { ", timed" } else { "" };
+    let large = if size == Size::Large { ", large" } else { "" };
     let dead = if has_dead { ", one dead" } else { "" };
     format!(
         "{protocol:<24} {:<9} {:<44} {kills} kills {:>10} states {:>6.1} s  {found}; \
          in {} of {} ends the second look is needed",
         format!("{release:?}"),
-        format!("{roles:?}, {slots} slots{timed}{dead}"),
+        format!("{roles:?}, {slots} slots{large}{timed}{dead}"),
         outcome.states,
         outcome.elapsed.as_secs_f64(),
         model.excused.get(),
